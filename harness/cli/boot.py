@@ -1,0 +1,93 @@
+"""`harness boot`: boot one image and judge what it prints. The quick way, without a scenario file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.common import default_runs_dir, json_option
+from harness.errors import UsageError
+
+
+@click.command("boot")
+@click.argument("image", required=False)
+@click.option("--kernel", type=click.Path(path_type=Path, dir_okay=False), help="ELF with a PVH note, or bzImage.")
+@click.option("--initrd", type=click.Path(path_type=Path, dir_okay=False), help="Initial RAM disk for --kernel.")
+@click.option("--append", default="", help="Kernel command line for --kernel.")
+@click.option("--disk", type=click.Path(path_type=Path, dir_okay=False), help="Disk image (raw or qcow2); opened through a throw-away overlay.")
+@click.option("--cdrom", type=click.Path(path_type=Path, dir_okay=False), help="ISO image.")
+@click.option("--esp", type=click.Path(path_type=Path, file_okay=False), help="EFI directory; copied, then served as a FAT disk.")
+@click.option("--arch", type=click.Choice(["x86_64", "aarch64"]), default="x86_64", show_default=True)
+@click.option("--memory", type=click.IntRange(1, 1 << 20), default=256, show_default=True, metavar="MB")
+@click.option("--expect", multiple=True, help="Pattern that must come (marker with * for a token, text, or re:REGEX); repeatable.")
+@click.option("--forbid", multiple=True, help="Pattern that must not come; repeatable.")
+@click.option("--timeout", type=click.FloatRange(min=0.01), default=30.0, show_default=True, help="Host seconds until everything expected has come.")
+@click.option("--clock", type=click.Choice(["virtual", "wall"]), help="Clock instead of the image's default.")
+@click.option("--accel", type=click.Choice(["tcg", "auto", "kvm"]), default="tcg", show_default=True, help="QEMU accelerator; auto takes one that was proved to boot a guest.")
+@click.option("--qemu-arg", "extra", multiple=True, help="A further QEMU argument word; repeatable.")
+@click.option("--screen", type=click.Choice(["not-blank"]), help="Also check the screen at the end.")
+@click.option("--runs-dir", type=click.Path(path_type=Path, file_okay=False), help="Where bundles go (default: runs/, or HARNESS_RUNS_DIR).")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file.")
+@json_option
+def command(
+    image: str | None,
+    kernel: Path | None,
+    initrd: Path | None,
+    append: str,
+    disk: Path | None,
+    cdrom: Path | None,
+    esp: Path | None,
+    arch: Any,
+    memory: int,
+    expect: tuple[str, ...],
+    forbid: tuple[str, ...],
+    timeout: float,
+    clock: Any,
+    accel: str,
+    extra: tuple[str, ...],
+    screen: Any,
+    runs_dir: Path | None,
+    junit: Path | None,
+    as_json: bool,
+) -> int:
+    """Boot IMAGE (a profile's name or file, or an image file), or a --kernel, --disk, --cdrom or --esp, and judge it.
+
+    The run passes when everything expected came, nothing forbidden did and the guest did not die. Without --expect an image's own
+    readiness pattern counts; a boot with nothing to check is no pass (exit code 4).
+
+    \b
+    Examples:
+      harness boot reference
+      harness boot --kernel images/reference/build/reference.elf --expect "RAYOS_KIT:DESKTOP" --timeout 10
+      harness boot --disk disk.img --expect "login:" --forbid "re:panic|Oops" --timeout 60 --json
+    """
+    from harness.cli.run import report
+    from harness.engine.batch import BatchOptions, Planned, run_planned
+    from harness.scenario.model import Scenario
+    from harness.scenario.steps import Boot, CheckFrame, Expect
+    from harness.targets.implied import implied_profile
+
+    given = [x for x in (image, kernel, disk, cdrom, esp) if x is not None]
+    if len(given) != 1:
+        raise UsageError("give exactly one of IMAGE, --kernel, --disk, --cdrom, --esp", "see harness boot --help")
+    if image is not None:
+        from harness.targets.loader import find_image
+
+        profile = find_image(image)
+    else:
+        profile = implied_profile(
+            kernel=kernel, initrd=initrd, cmdline=append, disk=disk, cdrom=cdrom, esp=esp, arch=arch, memory_mb=memory, extra=extra
+        )
+    if timeout <= 0:
+        raise UsageError("--timeout has to be more than 0")
+    steps: list[Any] = [Boot(timeout=timeout, until="" if not expect and profile.guest.ready else "")]
+    if expect:
+        steps = [Boot(until="", timeout=timeout), Expect(all=expect, since="start", timeout=timeout)]
+    if screen:
+        steps.append(CheckFrame(name="screen", against=screen, timeout=timeout))
+    scenario = Scenario(name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout + 5)
+    options = BatchOptions(runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(), accel=accel)
+    planned = Planned(scenario, profile, clock or profile.clock.default)
+    return report(run_planned([planned], options), junit=junit, every_check=False, as_json=as_json)

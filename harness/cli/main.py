@@ -1,0 +1,79 @@
+"""The command line: `harness COMMAND …`. Each command is a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from harness import __version__
+
+COMMANDS = {
+    "boot": ("harness.cli.boot", "Boot one kernel, disk or EFI directory and judge what it prints."),
+    "run": ("harness.cli.run", "Play scenarios and judge them."),
+    "markers": ("harness.cli.markers", "Read the markers out of a serial log."),
+    "judge": ("harness.cli.judge", "Judge a finished run again, offline."),
+    "scenario": ("harness.cli.scenario", "Check scenario files, print their JSON schema."),
+    "image": ("harness.cli.image", "List and build images."),
+    "console": ("harness.cli.console", "Talk to an image on its serial console."),
+    "runs": ("harness.cli.runs", "List and prune the bundles of finished runs."),
+    "doctor": ("harness.cli.doctor", "Say what this host can and cannot do."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that the others cost nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = importlib.import_module(entry[0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry[0]}.command is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"no such command: {name}" + (f" (did you mean '{near[0]}'?)" if near else "; see harness --help"))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="harness")
+def cli() -> None:
+    """Boot a kernel, watch its markers, check its screen, give a verdict.
+
+    \b
+    Examples:
+      harness run scenarios/smoke/first-light.toml
+      harness boot --kernel build/kernel.elf --expect "RAYOS_SOAK:COMPLETE:pass" --timeout 30
+      harness markers serial.log --validate
+
+    \b
+    Exit codes:
+      0 pass   1 the product failed   2 usage   3 inconclusive (host, lab)   4 nothing checked   130 interrupted
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    from harness.cli.common import run_guarded
+
+    sys.exit(run_guarded(cli))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The pump: the one owner of the console's port. Every byte goes to the raw log, the journal and the listeners, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from harness.console.rawlog import RAW_CAP, RawLog
+from harness.console.types import BytePort, Chunk
+from harness.evidence.journal import Journal
+
+_SEND_PIECE = 4096  # bytes of one `console.send` event
+_RATE = 4000  # chunks a second that get a journal event of their own, over time
+_BURST = 256  # ... and at once
+_UNFINISHED = 4096  # bytes of the line that has not ended which a new dialogue gets to see
+_GATHER_S = 0.001  # once a guest that dribbles single bytes (570,000 a second were measured) has used that up, wait this long for more
+
+
+class Console:
+    """Reads the port until its end; sends to it.
+
+    Writes `serial` (`offset`, `len`), `serial.cap` (`kept`: once, when the raw log is full), `serial.end` (`kept`, `dropped`) and `console.send`
+    (`text`) events. A listener is called synchronously, after its chunk's `serial` event: what a slow one holds up is the guest, not
+    memory. Listeners get exactly the bytes that are in the raw log, so that what they decide can be decided again offline.
+
+    :param serial: path of the raw log.
+    :param cap: bytes that the raw log takes.
+    :param stamp: host time of the bytes just read, ns; default: the journal's clock (a recording brings its own).
+    """
+
+    def __init__(
+        self,
+        port: BytePort,
+        journal: Journal,
+        serial: Path,
+        *,
+        cap: int = RAW_CAP,
+        stamp: Callable[[], int] | None = None,
+    ) -> None:
+        self.on_chunk: list[Callable[[Chunk], None]] = []
+        self.on_end: list[Callable[[], None]] = []
+        self.ended = False
+        self._port = port
+        self._journal = journal
+        self._log = RawLog(serial, cap)
+        self._stamp = stamp or journal.now_ns
+        self._sending = asyncio.Lock()
+        self._moved = asyncio.Event()
+        self._unfinished = b""
+
+    @property
+    def unfinished(self) -> bytes:
+        """The last 4 KiB since the line end or the last send: a prompt that waits to be answered."""
+        return self._unfinished
+
+    async def run(self) -> None:
+        """Read until the port's end.
+
+        :raises harness.errors.TargetLost: if the line dropped where it should not have. Calling it again goes on with the stream.
+        :raises harness.errors.LabError: if the evidence cannot be written.
+        """
+        loop = asyncio.get_running_loop()
+        credit, refilled = float(_BURST), loop.time()
+        while data := await self._port.read():
+            self._take(data)
+            now = loop.time()
+            credit, refilled = min(credit + (now - refilled) * _RATE, _BURST) - 1, now
+            await asyncio.sleep(_GATHER_S if credit < 0 else 0)  # 0: the port may always have more, others must run too
+        self._journal.append("serial.end", kept=self._log.kept, dropped=self._log.dropped)
+        self.ended = True
+        self._moved.set()
+        for listener in list(self.on_end):
+            listener()
+
+    async def write(self, data: bytes, pacing_s: float = 0.0) -> None:
+        """Send *data*; whole writes of several callers never mix.
+
+        :param pacing_s: seconds between two bytes, for a guest whose UART has no FIFO.
+        :raises harness.errors.UsageError: if the port cannot send.
+        :raises harness.errors.TargetLost: if the other end is gone.
+        """
+        async with self._sending:
+            for start in range(0, len(data), _SEND_PIECE):
+                piece = data[start : start + _SEND_PIECE]
+                # Before the write: the echo may come before the write returns.
+                self._journal.append("console.send", text=piece.decode("utf-8", "replace"))
+                self._unfinished = b""
+                await write_paced(self._port.write, piece, pacing_s)
+
+    async def drained(self) -> None:
+        """Return once every byte that has arrived so far was handed to the listeners."""
+        while not self.ended and self._port.unread():
+            self._moved.clear()
+            await self._moved.wait()
+
+    def close(self) -> None:
+        """Close the raw log (the port belongs to the target); calling it twice is fine."""
+        self._log.close()
+
+    def _take(self, data: bytes) -> None:
+        full = self._log.dropped > 0
+        offset = self._log.kept
+        kept = self._log.append(data)
+        host_ns = self._stamp()
+        if kept:
+            self._journal.append("serial", host_ns=host_ns, offset=offset, len=len(kept))
+            chunk = Chunk(offset, kept, host_ns)
+            self._unfinished = (self._unfinished + kept)[-_UNFINISHED:].rpartition(b"\n")[2]
+            for listener in list(self.on_chunk):
+                listener(chunk)
+        self._moved.set()
+        if self._log.dropped and not full:
+            self._journal.append("serial.cap", kept=self._log.kept)
+
+
+async def write_paced(write: Callable[[bytes], Awaitable[None]], data: bytes, pacing_s: float) -> None:
+    """Hand *data* to *write*: at once, or byte by byte with *pacing_s* seconds between two."""
+    if pacing_s <= 0:
+        await write(data)
+        return
+    for index in range(len(data)):
+        if index:
+            await asyncio.sleep(pacing_s)
+        await write(data[index : index + 1])

@@ -1,0 +1,212 @@
+"""One function a kind of step: what it does to the target and what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from harness.engine.context import Context, StepFailedError
+from harness.engine.waits import Deadline, StepTimeoutError
+from harness.judge.sight import find_text
+from harness.markers.match import Pattern
+from harness.markers.types import Marker
+from harness.scenario import steps as s
+from harness.timeouts import TIMEOUTS
+
+Handler = Callable[[Context, int, Any], Awaitable[None]]
+
+
+async def boot(ctx: Context, index: int, step: s.Boot | s.Relaunch | s.Reset) -> None:
+    """Power on and wait for readiness. A boot step without any condition is done at the first byte of output."""
+    watch = _watch_ready(ctx, step.until)
+    deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
+    if isinstance(step, s.Boot):
+        await ctx.target.go()
+    else:
+        ctx.journal.append("epoch", number=ctx.evaluator.epoch + 1, why=step.do)
+        if isinstance(step, s.Reset):
+            await ctx.target.reset()
+        else:
+            await ctx.target.relaunch()
+    await ctx.waits.until(watch, deadline)
+
+
+def _watch_ready(ctx: Context, until: str) -> Callable[[], bool]:
+    """A condition that becomes true when *until* (or the profile's readiness pattern) was seen from now on."""
+    source = until or ctx.profile.guest.ready
+    if not source:
+        start = ctx.evaluator.received
+        return lambda: ctx.evaluator.received > start
+    pattern = Pattern.parse(source)
+    seen: list[bool] = []
+    if pattern.is_marker:
+        ctx.evaluator.on_marker.append(lambda m: seen.append(True) if not seen and m.trusted and pattern.match_marker(m) else None)
+    else:
+        ctx.evaluator.on_line.append(lambda line: seen.append(True) if not seen and find_text(pattern, line) else None)
+    return lambda: bool(seen) or (not pattern.is_marker and ctx.evaluator.partial_matches(pattern))
+
+
+async def command(ctx: Context, index: int, step: s.Command) -> None:
+    """Send each command, take its reply, and wait for the rendezvous after it."""
+    for payload in (step.send,) if isinstance(step.send, str) else step.send:
+        await _command(ctx, payload, ctx.deadline(step.timeout, TIMEOUTS.control_reply), step.refused)
+
+
+async def _command(ctx: Context, payload: str, deadline: Deadline, refused: str = "") -> None:
+    ctx.waits.check_fatal()
+    try:
+        reply = await ctx.guarded(ctx.control.command(payload, deadline.left), deadline)
+    except TimeoutError:
+        raise StepTimeoutError(deadline.seconds) from None
+    if refused:
+        if reply.ok or reply.reason != refused:
+            got = "it was accepted" if reply.ok else f"it was refused with {reply.reason}"
+            raise StepFailedError("not-refused", f"`{payload}` should be refused with {refused}, but {got}")
+    elif not reply.ok:
+        raise StepFailedError("refused", f"the guest refused `{payload}`: {reply.payload}")
+    await ctx.waits.until(lambda: ctx.evaluator.ready_seq == reply.seq or ctx.evaluator.left, deadline)
+
+
+async def frames(ctx: Context, index: int, step: s.Frames) -> None:
+    await _command(ctx, f"frames n={step.ticks}", ctx.deadline(step.timeout, TIMEOUTS.step))
+
+
+async def send(ctx: Context, index: int, step: s.Send) -> None:
+    await ctx.console.write((step.text + ("\r" if step.enter else "")).encode())
+
+
+async def type_text(ctx: Context, index: int, step: s.Type) -> None:
+    from harness.qmp.input import text_events
+
+    ctx.journal.append("typed", text=step.text)  # a guest may echo it: a marker typed here proves nothing
+    for event in text_events(step.text):
+        await _inject(ctx, event, ctx.profile.guest.confirm_key)
+
+
+async def key(ctx: Context, index: int, step: s.Key) -> None:
+    from harness.qmp.input import chord_events
+
+    for chord in step.keys:
+        for event in chord_events(chord):
+            await _inject(ctx, event, ctx.profile.guest.confirm_key)
+
+
+async def pointer(ctx: Context, index: int, step: s.Pointer) -> None:
+    from harness.qmp.input import pointer_events
+
+    width, height = await ctx.screen_size()
+    for event in pointer_events(step, width, height):
+        await _inject(ctx, event, ctx.profile.guest.confirm_pointer)
+
+
+async def _inject(ctx: Context, event: Any, confirm: str) -> None:
+    """Send one input event and wait until the guest says that it delivered it (where the profile says how it says so)."""
+    from harness.qmp.input import send_event
+
+    ctx.journal.append("input", **event.to_json())
+    if not confirm:
+        await send_event(ctx.qmp, event)
+        return
+    pattern = Pattern.parse(confirm)
+    seen: list[Marker] = []
+
+    def note(marker: Marker) -> None:
+        if pattern.match_marker(marker):
+            seen.append(marker)
+
+    ctx.evaluator.on_marker.append(note)
+    try:
+        await send_event(ctx.qmp, event)
+        await ctx.waits.until(lambda: bool(seen), ctx.deadline(None, TIMEOUTS.input_confirm))
+    except StepTimeoutError as error:
+        what = f"the guest did not confirm {event} with {confirm} within {error.seconds:g} s"
+        raise StepFailedError("input-lost", what) from None
+    finally:
+        ctx.evaluator.on_marker.remove(note)
+
+
+async def expect(ctx: Context, index: int, step: s.Expect) -> None:
+    """Wait for the evaluator to settle this step's expectation. With `during`, the time to watch is the wait."""
+    if step.during is not None:
+        try:
+            await ctx.waits.until(lambda: ctx.evaluator.is_settled(index), ctx.deadline(step.during, TIMEOUTS.step))
+        except StepTimeoutError:
+            raise WatchElapsed from None
+        return
+    await ctx.waits.until(lambda: ctx.evaluator.is_settled(index), ctx.deadline(step.timeout, TIMEOUTS.step))
+
+
+class WatchElapsed(Exception):  # noqa: N818 - not an error: the time to watch is over
+    """The `during` time of an expectation is over."""
+
+
+async def dialogue(ctx: Context, index: int, step: s.Dialogue) -> None:
+    from harness.console.dialogue import Dialogue, DialogueTimeoutError
+
+    deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
+    async with Dialogue(ctx.console) as talk:
+        for exchange in step.exchange:
+            try:
+                await ctx.guarded(talk.expect([exchange.expect], deadline.left), deadline)
+            except DialogueTimeoutError:
+                raise StepTimeoutError(deadline.seconds) from None
+            if exchange.send is not None:
+                await talk.sendline(exchange.send)
+
+
+async def check_frame(ctx: Context, index: int, step: s.CheckFrame) -> None:
+    camera = await ctx.open_camera()
+    await camera.check(index, step, ctx.deadline(step.timeout, TIMEOUTS.frame_stable))
+    ctx.waits.check_fatal()
+
+
+async def find_click(ctx: Context, index: int, step: s.FindClick) -> None:
+    camera = await ctx.open_camera()
+    deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
+    spot = await camera.find(index, ctx.scenario.folder / step.picture, deadline)
+    if spot is None:
+        raise StepFailedError("picture-not-found", f"{step.picture.name} is not on the screen")
+    await pointer(ctx, index, s.Pointer(x=spot[0], y=spot[1], action="click", button=step.button))
+
+
+async def stop(ctx: Context, index: int, step: s.Stop) -> None:
+    await ctx.qmp.execute("stop")
+
+
+async def cont(ctx: Context, index: int, step: s.Cont) -> None:
+    await ctx.qmp.execute("cont")
+
+
+async def shutdown(ctx: Context, index: int, step: s.Shutdown) -> None:
+    deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
+    if step.how == "command":
+        await ctx.guarded(ctx.control.command("poweroff", deadline.left), deadline)
+    else:
+        await ctx.qmp.execute("system_powerdown")
+    await ctx.waits.until(lambda: ctx.evaluator.is_settled(index), deadline)
+
+
+async def expect_exit(ctx: Context, index: int, step: s.ExpectExit) -> None:
+    await ctx.waits.until(lambda: ctx.evaluator.is_settled(index), ctx.deadline(step.timeout, TIMEOUTS.step))
+
+
+HANDLERS: dict[str, Handler] = {
+    "boot": boot,
+    "command": command,
+    "frames": frames,
+    "send": send,
+    "type": type_text,
+    "key": key,
+    "pointer": pointer,
+    "expect": expect,
+    "dialogue": dialogue,
+    "check-frame": check_frame,
+    "find-click": find_click,
+    "reset": boot,
+    "relaunch": boot,
+    "stop": stop,
+    "cont": cont,
+    "shutdown": shutdown,
+    "expect-exit": expect_exit,
+}
+

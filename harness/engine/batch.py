@@ -1,0 +1,107 @@
+"""Many scenarios one after the other: resolves images, applies overrides, collects outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.engine.run import RunOutcome, RunRequest, play
+from harness.errors import UsageError
+from harness.scenario.model import ClockMode, Scenario
+from harness.targets.profile import Profile
+
+if TYPE_CHECKING:
+    from harness.engine.context import Context
+    from harness.judge.verdict import RunVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """Command-line overrides; None leaves what the scenario or the profile says."""
+
+    runs_dir: Path
+    image: str | None = None
+    target: Path | None = None
+    seed: int | None = None
+    clock: ClockMode | None = None
+    accel: str = "tcg"
+    update_goldens: bool = False
+    vnc: bool = False
+    gdb: bool = False
+    share_console: bool = False
+    on_start: Callable[[Context], None] | None = None
+    on_fail: Callable[[Context, RunVerdict], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A scenario with the image, clock and overrides it will run with."""
+
+    scenario: Scenario
+    profile: Profile
+    clock: ClockMode
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What came of each scenario, in order; `outcome` is None for a skipped one."""
+
+    runs: list[tuple[Planned, RunOutcome | None]] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
+    """Find every image and refuse what cannot run, before anything is started.
+
+    :raises UsageError: for an unknown image, a wrong override, or a step that the target cannot do.
+    """
+    from harness.targets.loader import find_image, override
+
+    planned = []
+    for scenario in scenarios:
+        chosen = scenario if options.seed is None else replace(scenario, seed=options.seed)
+        name = options.image or chosen.image
+        if not name:
+            raise UsageError(f"the scenario {chosen.name} names no image", "give image = \"NAME\" in the file, or --image NAME")
+        profile = find_image(name, relative_to=chosen.folder)
+        if chosen.set:
+            profile = override(profile, chosen.set)
+        clock = options.clock or chosen.clock or profile.clock.default
+        planned.append(Planned(chosen, profile, clock))
+    return planned
+
+
+async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResult:
+    """Play all of them; an interruption ends the batch after the run that it hit."""
+    from harness.engine.targets import target_factory
+
+    result = BatchResult()
+    for item in planned:
+        if item.scenario.skip:
+            result.runs.append((item, None))
+            continue
+        outcome = await play(
+            RunRequest(
+                scenario=item.scenario,
+                profile=item.profile,
+                clock=item.clock,
+                make_target=target_factory(options),
+                runs_dir=options.runs_dir,
+                update_goldens=options.update_goldens,
+                on_start=options.on_start,
+                on_fail=options.on_fail,
+            )
+        )
+        result.runs.append((item, outcome))
+        if outcome.verdict.interrupted:
+            result.interrupted = True
+            break
+    return result
+
+
+def run_planned(planned: list[Planned], options: BatchOptions) -> BatchResult:
+    """`run_batch` for callers without an event loop."""
+    return asyncio.run(run_batch(planned, options))

@@ -1,0 +1,138 @@
+"""The camera of a run: takes pictures, keeps them in the bundle, and writes the `frame` events that the judge decides on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from harness.engine.waits import Deadline
+from harness.errors import UsageError
+from harness.frames.capture import Capture
+from harness.frames.find import find_picture
+from harness.frames.png import load_png, save_png
+from harness.frames.types import Frame
+from harness.judge.frames import LiveFrames
+from harness.scenario.steps import CheckFrame
+
+if TYPE_CHECKING:
+    from harness.engine.context import Context
+
+_PACE = 0.1  # s between two pictures of a screen that tells nobody when it changes (10 looks a second cost 5 % of a core)
+
+
+class Camera:
+    """Takes and keeps pictures. One per run, made when the first is wanted."""
+
+    def __init__(self, ctx: Context, capture: Capture) -> None:
+        self._ctx = ctx
+        self._capture = capture
+        self._kept: dict[str, str] = {}
+        self.updated: list[str] = []
+
+    @classmethod
+    async def open(cls, ctx: Context) -> Self:
+        """:raises UsageError: if the target has no screen."""
+        if ctx.target.qmp is None:
+            raise UsageError(f"{ctx.target.name} has no screen that can be captured")
+        return cls(ctx, Capture(ctx.qmp, ctx.bundle.frames))
+
+    def close(self) -> None:
+        self._capture.close()
+
+    async def grab(self) -> Frame:
+        """One picture as an exact instant."""
+        return await self._capture.grab(exact=not self._at_rendezvous())
+
+    async def size(self) -> tuple[int, int]:
+        """Width and height of the screen in pixels."""
+        frame = await self.grab()
+        return frame.width, frame.height
+
+    async def check(self, index: int, step: CheckFrame, deadline: Deadline) -> None:
+        """Take the picture of a frame check and let the judge see it.
+
+        A picture compared with stored ones has no instant of its own: it is taken again until it matches or the deadline passes.
+        """
+        frames = self._frames()
+        frame = await self.grab()
+        if step.against == "golden" and self._ctx.update_goldens:
+            frame, stable = await self._hold_still(frame, deadline)
+            self._approve(step, frame)
+        elif step.against in {"golden", "not-blank"}:
+            previous = None
+            while not frames.would_match(step, frame) and deadline.left > 0:
+                previous = frame
+                await asyncio.sleep(_PACE)
+                self._ctx.waits.check_fatal()
+                frame = await self.grab()
+            stable = previous is None or previous.digest == frame.digest
+        else:
+            stable = True
+        self._record(index, step.name, frame, stable=stable)
+
+    async def _hold_still(self, frame: Frame, deadline: Deadline) -> tuple[Frame, bool]:
+        """The first picture that is equal to the one before, or the last one at the deadline."""
+        while deadline.left > 0:
+            await asyncio.sleep(_PACE)
+            self._ctx.waits.check_fatal()
+            previous, frame = frame, await self.grab()
+            if previous.digest == frame.digest:
+                return frame, True
+        return frame, False
+
+    def _approve(self, step: CheckFrame, frame: Frame) -> None:
+        path = self._frames().update_golden(step, frame, self._ctx.scenario)
+        if path is not None:
+            self.updated.append(str(path))
+            self._ctx.journal.append("golden", name=step.name, path=str(path))
+
+    async def find(self, index: int, picture: Path, deadline: Deadline) -> tuple[int, int] | None:
+        """Middle of *picture* on the screen, looked for until the deadline."""
+        if not picture.is_file():
+            raise UsageError(f"no such picture: {picture}")
+        wanted = load_png(picture)
+        while True:
+            frame = await self.grab()
+            hits = find_picture(frame.pixels, wanted)
+            if hits:
+                self._ctx.journal.append("found", step=index, picture=picture.name, x=hits[0].x, y=hits[0].y, hits=len(hits))
+                return hits[0].x + hits[0].w // 2, hits[0].y + hits[0].h // 2
+            if deadline.left <= 0:
+                self._save(frame)
+                return None
+            await asyncio.sleep(_PACE)
+            self._ctx.waits.check_fatal()
+
+    def _record(self, index: int, name: str, frame: Frame, *, stable: bool) -> None:
+        self._frames().show(frame)
+        self._ctx.journal.append(
+            "frame",
+            step=index,
+            name=name,
+            digest=frame.digest,
+            width=frame.width,
+            height=frame.height,
+            way=frame.way,
+            stable=stable,
+            file=self._save(frame),
+        )
+
+    def _save(self, frame: Frame) -> str:
+        """Keep the picture in the bundle; the same pixels are written once."""
+        name = self._kept.get(frame.digest)
+        if name is None:
+            name = f"frames/{len(self._kept):04d}-{frame.digest[:12]}.png"
+            save_png(self._ctx.bundle.path / name, frame.pixels)
+            self._kept[frame.digest] = name
+        return name
+
+    def _frames(self) -> LiveFrames:
+        frames = self._ctx.evaluator.frames
+        if not isinstance(frames, LiveFrames):
+            raise UsageError("this scenario has no frame checks")
+        return frames
+
+    def _at_rendezvous(self) -> bool:
+        """Whether the guest stands still by itself, so that stopping it is needless."""
+        return self._ctx.clock == "virtual" and self._ctx.evaluator.ready_seq is not None

@@ -1,0 +1,49 @@
+"""From the options of a batch to the target of one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from harness.errors import UsageError
+from harness.targets.argv import Launch
+from harness.targets.base import Target
+from harness.targets.profile import Profile
+from harness.targets.qemu import QemuTarget
+
+if TYPE_CHECKING:
+    from harness.engine.batch import BatchOptions
+    from harness.engine.run import TargetFactory
+    from harness.scenario.model import ClockMode, Scenario
+
+
+def target_factory(options: BatchOptions) -> TargetFactory:
+    """A function that makes the target of each run: QEMU, or what `--target FILE` describes."""
+
+    def make(profile: Profile, scenario: Scenario, clock: ClockMode) -> Target:
+        if options.target is not None:
+            return _from_file(options.target, profile)
+        launch = Launch(
+            clock=clock,
+            accel=cast(Literal["auto", "tcg", "kvm"], options.accel),
+            seed=scenario.seed,
+            vnc=options.vnc,
+            gdb=options.gdb,
+            share_console=options.share_console,
+        )
+        return QemuTarget(profile, launch)
+
+    return make
+
+
+def _from_file(path: Path, profile: Profile) -> Target:
+    """A board behind a serial port (a TOML file) or a recording (a bundle or a log)."""
+    if path.suffix == ".toml" and path.is_file():
+        from harness.targets.serial import load_board
+
+        return load_board(path, profile)
+    if path.exists():
+        from harness.targets.recording import RecordingTarget
+
+        return RecordingTarget(path)
+    raise UsageError(f"there is no target file {path}", "give a board's TOML file, a run's bundle or a serial log")

@@ -1,0 +1,154 @@
+"""Approved pictures: `goldens/NAME.png` beside the scenario, variants as `NAME.VARIANT.png`, masks as `NAME.mask.*`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import UsageError
+from harness.frames.compare import Bits, Pixels, compare, ignore_rects
+from harness.frames.identity import desktop_of, one_colour
+from harness.frames.png import encode_png, load_png, write_atomically
+from harness.frames.result import FrameResult
+from harness.frames.types import Frame, FrameVerdict, Rect
+from harness.toml import load_toml
+
+_NAME = re.compile(
+    r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,79}"
+)  # no dot: it separates the variant; no slash: it stays in its folder
+_KEPT = 9  # PNG compression of a picture that goes into version control; written once, 60 ms
+
+
+class Goldens:
+    """The approved pictures of the scenarios of one folder.
+
+    A check has one picture or several variants, any of which may match. A mask hides what is never compared:
+    `NAME.mask.toml` with `[[ignore]]` tables of x, y, w, h and a reason, or `NAME.mask.png`, white where ignored.
+    A picture of the frame's size is compared with all of it, one of the desktop's size with the desktop only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def pictures(self, name: str) -> list[Path]:
+        """The approved pictures of check *name*, `NAME.png` first.
+
+        :raises UsageError: for a name that cannot be one of files.
+        """
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot name a golden",
+                "use letters, digits, spaces, - and _ in the names of checks against goldens",
+            )
+        variants = sorted(p for p in self.folder.glob(f"{name}.*.png") if p.name != f"{name}.mask.png")
+        return [p for p in (self.folder / f"{name}.png", *variants) if p.is_file()]
+
+    def files(self, name: str) -> list[Path]:
+        """All files that decide check *name*: pictures and masks; what a bundle has to keep.
+
+        :raises UsageError: as `pictures`.
+        """
+        masks = (self.folder / f"{name}.mask.{kind}" for kind in ("toml", "png"))
+        return [*self.pictures(name), *(p for p in masks if p.is_file())]
+
+    def compare(self, name: str, frame: Frame, *, tolerance: int = 0) -> tuple[FrameResult, Pixels | None]:
+        """Judge *frame* by the approved pictures of check *name*, and return the nearest of them.
+
+        :raises UsageError: if there is no approved picture, or a file cannot be used (damaged, a mask outside).
+        """
+        compared = []
+        for path in self._required(name):
+            expected = load_png(path)
+            mask = self.mask(name, expected)
+            compared.append(
+                (compare(expected, _part(frame, expected), ignore=mask, tolerance=tolerance), path, expected)
+            )
+        difference, path, expected = min(compared, key=lambda entry: entry[0].count)
+        if difference.equal:
+            return FrameResult(FrameVerdict.MATCH, f"equal to {path.name}"), expected
+        colour = one_colour(_part(frame, expected))
+        if colour is not None:
+            return FrameResult(FrameVerdict.BLANK, f"the whole screen is {colour:06x}, unlike {path.name}"), expected
+        reason = f"{difference} ({path.name})"
+        count, box, first = difference.count, difference.box, difference.first
+        return FrameResult(FrameVerdict.MISMATCH, reason, differing=count, box=box, first=first), expected
+
+    def update(self, name: str, pixels: Pixels) -> Path | None:
+        """Approve *pixels* as `NAME.png`, in one step; None if an approved picture matches already. Variants stay.
+
+        :raises UsageError: as `pictures`, or if a mask cannot be used.
+        :raises OSError: if it cannot be written.
+        """
+        for path in self.pictures(name):
+            expected = load_png(path)
+            if compare(expected, pixels, ignore=self.mask(name, expected)).equal:
+                return None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{name}.png"
+        write_atomically(path, encode_png(pixels, _KEPT))
+        return path
+
+    def mask(self, name: str, picture: Pixels) -> Bits | None:
+        """What is ignored of *picture*, True where it is; None without a mask.
+
+        :raises UsageError: if a mask file cannot be read or does not fit the picture.
+        """
+        height, width = picture.shape
+        masks = []
+        table, image = self.folder / f"{name}.mask.toml", self.folder / f"{name}.mask.png"
+        if table.is_file():
+            try:
+                masks.append(ignore_rects(_rects(table), width, height))
+            except UsageError as error:
+                raise UsageError(f"{table}: {error.what}") from error
+        if image.is_file():
+            drawn = load_png(image) != 0
+            if drawn.shape != picture.shape:
+                raise UsageError(f"{image} is {drawn.shape[1]}×{drawn.shape[0]} pixels, its picture {width}×{height}")
+            masks.append(drawn)
+        return np.logical_or.reduce(masks) if masks else None
+
+    def _required(self, name: str) -> list[Path]:
+        found = self.pictures(name)
+        if not found:
+            raise UsageError(
+                f"there is no approved picture {self.folder / name}.png",
+                "run with --update-goldens, look at what it wrote, and keep it if it is right",
+            )
+        return found
+
+
+def used_by(checks: Iterable[tuple[Path, str]]) -> dict[Path, list[Path]]:
+    """Which scenario files use each golden, from (scenario file, name of its check against a golden) pairs."""
+    users: dict[Path, list[Path]] = {}
+    for scenario, name in checks:
+        for golden in Goldens(scenario.parent / "goldens").pictures(name):
+            known = users.setdefault(golden, [])
+            if scenario not in known:
+                known.append(scenario)
+    return users
+
+
+def _part(frame: Frame, expected: Pixels) -> Pixels:
+    desktop = desktop_of(frame.pixels)
+    return desktop if expected.shape == desktop.shape else frame.pixels
+
+
+def _rects(path: Path) -> list[Rect]:
+    data = load_toml(path).data
+    tables: Any = data.get("ignore")
+    if set(data) != {"ignore"} or not isinstance(tables, list) or not tables:
+        raise UsageError("a mask holds [[ignore]] tables and nothing else")
+    found = []
+    for number, table in enumerate(tables, 1):
+        if not isinstance(table, dict) or not set("xywh") <= set(table) <= {*"xywh", "reason"}:
+            raise UsageError(f"[[ignore]] number {number} should have x, y, w, h and may have a reason")
+        x, y, w, h = (table[key] for key in "xywh")
+        if not all(type(value) is int for value in (x, y, w, h)):
+            raise UsageError(f"[[ignore]] number {number}: x, y, w and h are whole pixels")
+        found.append(Rect(x, y, w, h))
+    return found

@@ -1,0 +1,56 @@
+"""Writes `report.html`: one file that opens offline, runs nothing and loads nothing, whatever the guest printed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from harness.console.safe import safe
+from harness.evidence.bundle import Bundle
+from harness.judge.verdict import RunVerdict
+from harness.report.page import gather
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_LIMIT = 64 * 1024  # characters of any one value; what is gathered is cut far below, this is the last line
+
+
+def write_report(bundle: Bundle, verdict: RunVerdict) -> Path:
+    """Write the report of a judged run into its bundle, whole or not at all, and return its path.
+
+    It depends on the bundle and the verdict alone: the same give the same bytes. Memory is bounded: of the serial log
+    and the journal it keeps parts, pictures are embedded up to `harness.report.pictures.BUDGET`; the page says what it
+    left out.
+
+    :raises OSError: if the bundle cannot be read, or the report not be written.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    def neutral(value: Any) -> Any:
+        """Every value that reaches the page passes here, before it is escaped."""
+        return value if isinstance(value, Markup) else safe(str(value), _LIMIT, newlines=True)
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=neutral,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = lambda picture: Markup("data:image/png;base64,") + Markup(picture.data)  # noqa: S704 - base64
+    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    text = environment.get_template("report.html.j2").render(
+        page=gather(bundle, verdict),
+        style=Markup(style),  # noqa: S704 - our own file
+        # No script, no network, no frame: a browser refuses even what slipped through the escaping.
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+    )
+    target = bundle.path / "report.html"
+    temporary = target.with_suffix(".html.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(target)
+    return target

@@ -1,0 +1,106 @@
+"""The stable JSON shape of runs and batches, and the lines people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.judge.verdict import CheckStatus, RunVerdict
+from harness.verdicts import EXIT_INTERRUPTED, Verdict, exit_code
+
+if TYPE_CHECKING:
+    from harness.engine.run import RunOutcome
+
+_MARK = {CheckStatus.MET: "ok", CheckStatus.BROKEN: "FAILED", CheckStatus.NOT_REACHED: "not reached", CheckStatus.PENDING: "pending"}
+
+
+def first_cause(verdict: RunVerdict) -> str | None:
+    """`<cause word>: <sentence>`, or None for a pass."""
+    found = verdict.first_cause
+    return None if found is None else f"{found.cause}: {found.what}"
+
+
+def run_json(outcome: RunOutcome) -> dict[str, Any]:
+    """One run as the command line prints it."""
+    verdict = outcome.verdict
+    return {
+        "scenario": outcome.scenario.name,
+        "verdict": str(verdict.verdict),
+        "first_cause": first_cause(verdict),
+        "fingerprint": verdict.fingerprint,
+        "bundle": str(outcome.bundle.path),
+        "seed": outcome.scenario.seed,
+        "clock": outcome.clock,
+        "frames_checked": verdict.frames_checked,
+        "markers": verdict.markers,
+        "host_s": verdict.host_s,
+        "guest_s": verdict.guest_s,
+    }
+
+
+def skipped_json(name: str, reason: str, seed: int, clock: str) -> dict[str, Any]:
+    """A scenario that was not run, by name and with its reason."""
+    return {
+        "scenario": name,
+        "verdict": str(Verdict.SKIPPED),
+        "first_cause": f"skipped: {reason}",
+        "fingerprint": None,
+        "bundle": None,
+        "seed": seed,
+        "clock": clock,
+        "frames_checked": 0,
+        "markers": 0,
+        "host_s": 0.0,
+        "guest_s": None,
+    }
+
+
+def batch_json(runs: Sequence[dict[str, Any]], *, interrupted: bool = False) -> dict[str, Any]:
+    """All runs with the batch's verdict: the one run's own, or the worst kind among many."""
+    verdicts = [Verdict(r["verdict"]) for r in runs]
+    code = EXIT_INTERRUPTED if interrupted else exit_code(verdicts)
+    return {"verdict": str(_worst(verdicts)) if verdicts else None, "exit_code": code, "runs": list(runs)}
+
+
+def _worst(verdicts: Sequence[Verdict]) -> Verdict:
+    order = (
+        Verdict.CRASH,
+        Verdict.HANG,
+        Verdict.FAIL,
+        Verdict.NONDETERMINISM,
+        Verdict.INCONCLUSIVE,
+        Verdict.FLAKY,
+        Verdict.NOTHING_CHECKED,
+        Verdict.PASS,
+        Verdict.SKIPPED,
+    )
+    return min(verdicts, key=order.index)
+
+
+def check_lines(verdict: RunVerdict) -> list[str]:
+    """One line a check: state, what, why not."""
+    out = []
+    for check in verdict.checks:
+        step = "     " if check.step is None else f"{check.step + 1:>4} "
+        why = f": {check.reason}" if check.reason and check.status is not CheckStatus.MET else ""
+        out.append(f"{step}{_MARK[check.status]:<12}{check.what}{why}")
+    return out
+
+
+def run_lines(run: dict[str, Any], verdict: RunVerdict | None, *, every_check: bool) -> list[str]:
+    """What a person reads about one run."""
+    guest = f", {run['guest_s']:.2f} s guest" if run["guest_s"] is not None else ""
+    lines = [
+        f"{run['verdict']}  {run['scenario']}  ({run['frames_checked']} frames checked, {run['markers']} markers, {run['host_s']:.2f} s host{guest}, {run['clock']} clock)"
+    ]
+    if run["first_cause"]:
+        lines.append(f"  first cause  {run['first_cause']}")
+    if run["fingerprint"]:
+        lines.append(f"  fingerprint  {run['fingerprint']}")
+    if run["bundle"]:
+        lines.append(f"  evidence     {run['bundle']}")
+    if verdict is not None and (every_check or run["verdict"] != Verdict.PASS):
+        lines += [f"  {line}" for line in check_lines(verdict)]
+    if verdict is not None:
+        lines += [f"  note: {note}" for note in verdict.notes]
+    return lines

@@ -1,0 +1,150 @@
+"""The fluent way to write a scenario in Python; it makes the same model as a TOML file.
+
+    scenario = (
+        ScenarioBuilder("two-windows", image="reference")
+        .boot()
+        .command("create id=1 x=40 y=60 w=300 h=200 color=3a6ea5")
+        .frames(1)
+        .check_frame("one window")
+        .build()
+    )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from harness.scenario import steps as s
+from harness.scenario.model import ClockMode, Responder, Rules, Scenario
+
+
+class ScenarioBuilder:
+    """Collects steps in order. Every method returns the builder; `build` gives the scenario."""
+
+    def __init__(self, name: str, *, image: str = "", summary: str = "", seed: int = 1, clock: ClockMode | None = None, timeout: float | None = None) -> None:
+        self._scenario = Scenario(name=name, image=image, summary=summary, seed=seed, clock=clock, timeout=timeout)
+        self._steps: list[s.Step] = []
+
+    def build(self, folder: Path = Path()) -> Scenario:
+        """The scenario; *folder* is where its goldens and pictures lie."""
+        return replace(self._scenario, steps=tuple(self._steps), folder=folder)
+
+    def set(self, **overrides: Any) -> Self:
+        """Override profile keys; `machine__memory_mb=128` stands for `machine.memory_mb`."""
+        self._scenario = replace(self._scenario, set={**self._scenario.set, **{k.replace("__", "."): v for k, v in overrides.items()}})
+        return self
+
+    def forbid(self, *patterns: str) -> Self:
+        self._scenario = replace(self._scenario, forbid=(*self._scenario.forbid, *patterns))
+        return self
+
+    def crash(self, *patterns: str) -> Self:
+        self._scenario = replace(self._scenario, crash=(*self._scenario.crash, *patterns))
+        return self
+
+    def rules(self, *families: str) -> Self:
+        self._scenario = replace(self._scenario, rules=Rules(families=families))
+        return self
+
+    def respond(self, when: str, *, send: str | None = None, keys: Sequence[str] = (), run: Sequence[str] = (), times: int = 1) -> Self:
+        responder = Responder(when=when, send=send, keys=tuple(keys), run=tuple(run), times=times)
+        self._scenario = replace(self._scenario, respond=(*self._scenario.respond, responder))
+        return self
+
+    def boot(self, until: str = "", *, timeout: float | None = None) -> Self:
+        return self._add(s.Boot(until=until, timeout=timeout))
+
+    def command(self, *payloads: str, refused: str = "", timeout: float | None = None) -> Self:
+        send = payloads[0] if len(payloads) == 1 else payloads
+        return self._add(s.Command(send=send, refused=refused, timeout=timeout))
+
+    def frames(self, ticks: int = 1, *, timeout: float | None = None) -> Self:
+        return self._add(s.Frames(ticks=ticks, timeout=timeout))
+
+    def send(self, text: str, *, enter: bool = True) -> Self:
+        return self._add(s.Send(text=text, enter=enter))
+
+    def type(self, text: str) -> Self:
+        return self._add(s.Type(text=text))
+
+    def key(self, *keys: str) -> Self:
+        return self._add(s.Key(keys=keys))
+
+    def pointer(
+        self,
+        x: int,
+        y: int,
+        action: Literal["move", "press", "release", "click", "double-click", "drag"] = "move",
+        *,
+        button: s.Button = "left",
+        to: tuple[int, int] | None = None,
+    ) -> Self:
+        to_x, to_y = to if to is not None else (None, None)
+        return self._add(s.Pointer(x=x, y=y, action=action, button=button, to_x=to_x, to_y=to_y))
+
+    def expect(
+        self,
+        *patterns: str,
+        any: Sequence[str] = (),  # noqa: A002 - the same word as in the file format
+        order: Sequence[str] = (),
+        none: Sequence[str] = (),
+        count: Sequence[s.Count] = (),
+        since: Literal["action", "boot", "start"] = "action",
+        within: float | None = None,
+        during: float | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        return self._add(
+            s.Expect(
+                all=patterns,
+                any=tuple(any),
+                order=tuple(order),
+                none=tuple(none),
+                count=tuple(count),
+                since=since,
+                within=within,
+                during=during,
+                timeout=timeout,
+            )
+        )
+
+    def dialogue(self, *exchanges: tuple[str, str | None], timeout: float | None = None) -> Self:
+        return self._add(s.Dialogue(exchange=tuple(s.Exchange(expect=e, send=t) for e, t in exchanges), timeout=timeout))
+
+    def check_frame(
+        self,
+        name: str,
+        against: Literal["scene", "golden", "identity", "not-blank"] = "scene",
+        *,
+        tolerance: int = 0,
+        timeout: float | None = None,
+    ) -> Self:
+        return self._add(s.CheckFrame(name=name, against=against, tolerance=tolerance, timeout=timeout))
+
+    def find_click(self, picture: Path, *, button: s.Button = "left", timeout: float | None = None) -> Self:
+        return self._add(s.FindClick(picture=picture, button=button, timeout=timeout))
+
+    def reset(self, until: str = "", *, timeout: float | None = None) -> Self:
+        return self._add(s.Reset(until=until, timeout=timeout))
+
+    def relaunch(self, until: str = "", *, timeout: float | None = None) -> Self:
+        return self._add(s.Relaunch(until=until, timeout=timeout))
+
+    def stop(self) -> Self:
+        return self._add(s.Stop())
+
+    def cont(self) -> Self:
+        return self._add(s.Cont())
+
+    def shutdown(self, how: Literal["command", "acpi"] = "command", *, timeout: float | None = None) -> Self:
+        return self._add(s.Shutdown(how=how, timeout=timeout))
+
+    def expect_exit(self, reason: str = "guest-shutdown", *, code: int | None = None, timeout: float | None = None) -> Self:
+        return self._add(s.ExpectExit(reason=reason, code=code, timeout=timeout))
+
+    def _add(self, step: s.Step) -> Self:
+        self._steps.append(step)
+        return self

@@ -1,0 +1,42 @@
+"""Finding scenario files: named ones, directories, and the ones that ship with the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.resources import data_folder
+from harness.scenario.loader import load_scenarios
+from harness.scenario.model import Scenario
+
+
+def collect(paths: Iterable[Path]) -> list[Scenario]:
+    """The scenarios of all *paths*, in order; a directory stands for its *.toml files that are scenarios, sorted.
+
+    A path that does not exist is looked for beside the harness's own scenarios too (`smoke/first-light.toml`).
+
+    :raises UsageError: for a missing file, an empty directory or a wrong scenario.
+    """
+    found: list[Scenario] = []
+    for given in paths:
+        path = _locate(given)
+        if path.is_dir():
+            files = [p for p in sorted(path.rglob("*.toml")) if "goldens" not in p.parts]
+            if not files:
+                raise UsageError(f"no scenario files (*.toml) in {path}")
+            for file in files:
+                found += load_scenarios(file)
+        else:
+            found += load_scenarios(path)
+    return found
+
+
+def _locate(path: Path) -> Path:
+    if path.exists() or path.is_absolute():
+        return path
+    shipped = data_folder("scenarios")
+    for candidate in (shipped / path, shipped.parent / path) if shipped is not None else ():
+        if candidate.exists():
+            return candidate
+    return path

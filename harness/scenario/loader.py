@@ -1,0 +1,165 @@
+"""Scenario files: TOML in, validated scenarios out. Every problem names file, line and the nearest word that would have been right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, TypeAdapter
+
+from harness.errors import UsageError
+from harness.markers.match import Pattern
+from harness.scenario import expand
+from harness.scenario.model import ClockMode, Responder, Rules, Scenario
+from harness.scenario.steps import Boot, CheckFrame, Count, Expect, Pointer, Relaunch, Reset, Step
+from harness.toml import Problem, TomlFile, load_toml, refuse, validate
+from harness.toml_positions import Loc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioFile:
+    """A scenario as it stands in a file; `matrix` and `repeat` are already taken apart."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    version: Literal[1]
+    name: str
+    image: str = ""
+    summary: str = ""
+    seed: int = 1
+    clock: ClockMode | None = None
+    timeout: float | None = None
+    skip: str = ""
+    set: Mapping[str, Any] = field(default_factory=dict)
+    forbid: tuple[str, ...] = ()
+    crash: tuple[str, ...] = ()
+    ignore_crash: tuple[str, ...] = ()
+    rules: Rules = field(default_factory=Rules)
+    respond: tuple[Responder, ...] = ()
+    step: tuple[Annotated[Step, Field(discriminator="do")], ...] = ()
+
+
+_ADAPTER = TypeAdapter(ScenarioFile)
+
+
+def load_scenarios(path: Path) -> list[Scenario]:
+    """The scenarios of one file: one, or one for each combination of its `[matrix]`.
+
+    :raises UsageError: listing everything wrong with it as `file:line: message`.
+    """
+    document = load_toml(path)
+    return list(_load(path, document))
+
+
+def _load(path: Path, document: TomlFile) -> Iterator[Scenario]:
+    for label, chosen in expand.cases(path, document.data, document.locate):
+        data, words = expand.apply_case(document.data, chosen)
+        head = {k: expand.substitute(path, v, words, (k,), document.locate) for k, v in data.items() if k != "step"}
+        placed = expand.expand_steps(path, data.get("step", []), words, document.locate)
+
+        def locate(loc: Loc, placed: list[tuple[dict[str, Any], Loc]] = placed) -> int:
+            if len(loc) > 1 and loc[0] == "step" and isinstance(loc[1], int) and loc[1] < len(placed):
+                loc = (*placed[loc[1]][1], *loc[2:])
+            return document.locate(loc)
+
+        parsed = validate(_ADAPTER, path, TomlFile({**head, "step": [s for s, _ in placed]}, locate))
+        problems = list(_problems(parsed))
+        if problems:
+            raise refuse(path, locate, problems)
+        yield Scenario(
+            **{f.name: getattr(parsed, f.name) for f in fields(parsed) if f.name not in {"step", "name"}},
+            name=f"{parsed.name}[{label}]" if label else parsed.name,
+            steps=parsed.step,
+            folder=path.parent.absolute(),
+            file=path.absolute(),
+        )
+
+
+def _problems(scenario: ScenarioFile) -> Iterator[Problem]:
+    """What the types cannot say."""
+    if not scenario.step and not scenario.skip:
+        yield Problem((), "no steps: a scenario needs at least a boot and something that is checked")
+    if scenario.timeout is not None and scenario.timeout <= 0:
+        yield Problem(("timeout",), "timeout: should be more than 0 seconds")
+    for key in ("forbid", "crash", "ignore_crash"):
+        for index, source in enumerate(getattr(scenario, key)):
+            yield from _pattern((key, index), source)
+    for index, responder in enumerate(scenario.respond):
+        yield from _pattern(("respond", index, "when"), responder.when)
+        if responder.send is None and not responder.keys and not responder.run:
+            yield Problem(("respond", index), "a responder needs one of send, keys, run")
+    names: dict[str, int] = {}
+    for index, step in enumerate(scenario.step):
+        place: Loc = ("step", index)
+        if (index == 0) != isinstance(step, Boot):
+            yield Problem(place, "the first step, and no other, has to be do = \"boot\"")
+        for key in ("timeout", "within", "during"):
+            seconds = getattr(step, key, None)
+            if seconds is not None and not 0 < seconds <= 1e7:
+                yield Problem((*place, key), f"{key}: should be more than 0 seconds")
+        if isinstance(step, CheckFrame):
+            if names.setdefault(step.name, index) != index:
+                yield Problem((*place, "name"), f"two frame checks are called {step.name!r}; goldens and reports need them apart")
+            if not 0 <= step.tolerance <= 255:
+                yield Problem((*place, "tolerance"), "tolerance: should be 0 to 255")
+        yield from _step_problems(place, step)
+
+
+def _step_problems(place: Loc, step: Step) -> Iterator[Problem]:
+    if isinstance(step, (Boot, Reset, Relaunch)) and step.until:
+        yield from _pattern((*place, "until"), step.until)
+    if isinstance(step, Pointer) and (step.action == "drag") != (step.to_x is not None and step.to_y is not None):
+        yield Problem(place, "a drag, and nothing else, needs to_x and to_y")
+    if isinstance(step, Expect):
+        if not (step.all or step.any or step.order or step.none or step.count):
+            yield Problem(place, "nothing to expect: give all, any, order, none or count")
+        only_none = step.none and not (step.all or step.any or step.order or step.count)
+        if only_none and step.during is None:
+            yield Problem(place, "with only `none`, say how long to watch: during = SECONDS")
+        for key in ("all", "any", "order", "none"):
+            for index, source in enumerate(getattr(step, key)):
+                yield from _pattern((*place, key, index), source)
+        for index, count in enumerate(step.count):
+            yield from _count((*place, "count", index), count)
+
+
+def _count(place: Loc, count: Count) -> Iterator[Problem]:
+    yield from _pattern((*place, "pattern"), count.pattern)
+    if count.exactly is None and count.at_least is None and count.at_most is None:
+        yield Problem(place, "a count needs exactly, at_least or at_most")
+    if count.exactly is not None and (count.at_least is not None or count.at_most is not None):
+        yield Problem(place, "exactly excludes at_least and at_most")
+
+
+def _pattern(place: Loc, source: str) -> Iterator[Problem]:
+    try:
+        Pattern.parse(source)
+    except UsageError as error:
+        yield Problem(place, error.what)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a scenario file, for editors. `matrix` and `repeat` are described beside the validated model."""
+    schema = _ADAPTER.json_schema()
+    schema["title"] = "rayos-harness scenario"
+    schema["properties"]["matrix"] = {
+        "type": "object",
+        "description": "Arrays of values; the scenario runs over their product. image, seed, clock and dotted profile keys are set; other words fill ${word}.",
+    }
+    schema["$defs"]["Repeat"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["do", "step"],
+        "properties": {
+            "do": {"const": "repeat"},
+            "times": {"type": "integer", "minimum": 1},
+            "over": {"type": "object", "additionalProperties": {"type": "array"}},
+            "step": schema["properties"]["step"],
+        },
+    }
+    items = schema["properties"]["step"]["items"]
+    items.pop("discriminator", None)
+    items["oneOf"].append({"$ref": "#/$defs/Repeat"})
+    return schema
+

@@ -1,0 +1,61 @@
+"""The scenario: what to boot, what to do to it, what must be true. Plain data; the loader and the builder make it, engine and judge read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from harness.scenario.steps import Step
+
+_STRICT = {"extra": "forbid"}
+
+ClockMode = Literal["virtual", "wall"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responder:
+    """Whenever `when` matches (at most `times`; 0 is without limit): send a line, press keys, or run a program on the host.
+
+    The program gets the matched text in the environment variable `HARNESS_MATCH` and is ended with the run.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    when: str
+    send: str | None = None
+    keys: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Stream rules to hold the guest to: those of the named marker families; none by default."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    families: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One scenario after expansion: no parameters left, a flat list of steps."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    name: str
+    image: str = ""
+    summary: str = ""
+    version: Literal[1] = 1
+    seed: int = 1
+    clock: ClockMode | None = None  # None: the image profile's default
+    timeout: float | None = None  # host seconds for the whole run
+    skip: str = ""  # a reason: the scenario is not run and says so
+    set: Mapping[str, Any] = field(default_factory=dict)  # overrides of profile keys, dotted: {"machine.memory_mb": 128}
+    forbid: tuple[str, ...] = ()  # patterns that must never match, in any epoch
+    crash: tuple[str, ...] = ()  # further patterns that mean the guest died
+    ignore_crash: tuple[str, ...] = ()  # built-in crash patterns' matches that this scenario provokes on purpose
+    rules: Rules = field(default_factory=Rules)
+    respond: tuple[Responder, ...] = ()
+    steps: tuple[Step, ...] = ()
+    folder: Path = Path()  # where the scenario file lies: goldens and pictures are relative to it
+    file: Path | None = None

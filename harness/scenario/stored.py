@@ -1,0 +1,53 @@
+"""The expanded scenario as JSON in a bundle, so that a run can be judged again without the file it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from harness.scenario import steps as s
+from harness.scenario.model import Responder, Rules, Scenario
+
+
+def to_json(scenario: Scenario) -> dict[str, Any]:
+    """Plain data; paths become strings."""
+    data = asdict(scenario)
+    data["folder"], data["file"] = str(scenario.folder), str(scenario.file) if scenario.file else None
+    for step in data["steps"]:
+        if "picture" in step:
+            step["picture"] = str(step["picture"])
+    return data
+
+
+def from_json(data: Mapping[str, Any]) -> Scenario:
+    """What `to_json` wrote. For data of the harness's own making: nothing is validated."""
+    steps = tuple(_step(step) for step in data["steps"])
+    scenario = Scenario(**{k: _tuples(v) for k, v in data.items() if k not in {"steps", "rules", "respond", "folder", "file"}})
+    return replace(
+        scenario,
+        steps=steps,
+        rules=Rules(families=tuple(data["rules"]["families"])),
+        respond=tuple(Responder(**{k: _tuples(v) for k, v in r.items()}) for r in data["respond"]),
+        folder=Path(data["folder"]),
+        file=Path(data["file"]) if data["file"] else None,
+    )
+
+
+def _step(data: Mapping[str, Any]) -> s.Step:
+    values = {k: _tuples(v) for k, v in data.items()}
+    match data["do"]:
+        case "expect":
+            values["count"] = tuple(s.Count(**c) for c in data["count"])
+        case "dialogue":
+            values["exchange"] = tuple(s.Exchange(**e) for e in data["exchange"])
+        case "find-click":
+            values["picture"] = Path(data["picture"])
+        case _:
+            pass
+    return s.STEP_TYPES[data["do"]](**values)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

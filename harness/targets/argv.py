@@ -1,0 +1,223 @@
+"""From an image profile and the decisions of a run to QEMU's command line, as typed options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import UsageError
+from harness.targets.profile import Profile
+
+_DEFAULT_CPU = {"x86_64": "qemu64", "aarch64": "cortex-a57"}
+_DISK_DEVICES = {"virtio": "virtio-blk-pci", "ide": "ide-hd", "scsi": "scsi-hd"}
+_DISPLAYS = ("VGA", "vga", "ramfb", "bochs-display", "virtio-gpu", "qxl")  # parts of the names of display devices
+EXIT_PORT = 0x501  # of isa-debug-exit, in bytes 0x501-0x504
+QBOOT = "qboot.rom"
+# Host threads take over a virtio queue by ioeventfd: the instant at which they do is the host's, not the guest's.
+_VIRTIO = ("virtio-blk-pci", "virtio-scsi-pci", "virtio-serial-pci", "virtio-net-pci")
+
+
+Value = str | int | bool | Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `-name`, `-name text` as it stands, or `-name head,key=value,…` with commas in values doubled."""
+
+    name: str
+    text: str | None = None
+    values: tuple[tuple[str, Value], ...] = ()
+
+    def words(self) -> list[str]:
+        """The argv words. Truth values are `on` and `off`; a value of None is left out."""
+        parts = [f"{key}={_shown(value)}" for key, value in self.values if value is not None]
+        if self.text is not None:
+            parts.insert(0, self.text)
+        return [f"-{self.name}", ",".join(parts)] if parts else [f"-{self.name}"]
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value).replace(",", ",,")  # QEMU's option parser takes two for one that belongs to the value
+
+
+def _keyed(name: str, head: str | None, /, **values: Value) -> Option:
+    """An option with keys; those that are not Python words are given as `**{"a.b": …}`."""
+    return Option(name, head, tuple(values.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What a run decides beside the profile."""
+
+    clock: Literal["virtual", "wall"] = "wall"
+    accel: Literal["auto", "tcg", "kvm"] = "tcg"
+    seed: int = 1
+    keep: bool = True  # a machine that reset or died is kept, stopped, for the post mortem; False: it reboots, it goes
+    vnc: bool = False  # a VNC server on the loopback interface, on a free port
+    gdb: bool = False  # a gdbstub on a socket in the run directory
+    share_console: bool = False  # a socket in the run directory on which a person can join the console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    """What the harness has prepared for one life of the machine: file descriptors to inherit, and private files."""
+
+    qmp: int
+    console: int | Path  # a socket; in the virtual clock the path of a pair of files PATH.in and PATH.out
+    control: int | None = None
+    log: int | None = None  # write end of a pipe for QEMU's log
+    gdb: Path | None = None
+    firmware: tuple[Path, Path] | None = None  # UEFI code, and the private copy of its variables
+    esp: Path | None = None  # the private copy
+
+    def descriptors(self) -> list[int]:
+        """Those that the child has to inherit."""
+        wanted = (self.qmp, self.console, self.control, self.log)
+        return [fd for fd in wanted if isinstance(fd, int)]
+
+
+def qemu_argv(profile: Profile, launch: Launch, wires: Wires) -> list[str]:
+    """The whole command line, program first.
+
+    :raises UsageError: if profile and launch contradict each other.
+    """
+    options = [
+        *_machine(profile, launch),
+        *_clock(profile, launch),
+        *_streams(launch, wires),
+        *_display(profile, launch),
+        *_firmware(profile, wires),
+        *_kernel(profile, launch),
+        *_disks(profile, wires),
+    ]
+    # The user's own words come last and as they are: QEMU's syntax is theirs.
+    options += [Option("device", device) for device in profile.machine.devices]
+    words = [word for item in options for word in item.words()]
+    return [f"qemu-system-{profile.machine.arch}", *words, *profile.machine.extra]
+
+
+def _drive(interface: str, /, **values: Value) -> Option:
+    return Option("drive", None, (("if", interface), *values.items()))
+
+
+def _machine(profile: Profile, launch: Launch) -> Iterator[Option]:
+    machine = profile.machine
+    if not machine.defaults:
+        yield Option("nodefaults")
+        yield Option("no-user-config")
+    yield Option("machine", machine.type)
+    yield Option("accel", launch.accel)
+    yield Option("cpu", machine.cpu or ("host" if launch.accel == "kvm" else _DEFAULT_CPU[machine.arch]))
+    yield Option("smp", str(machine.cpus))
+    yield Option("m", str(machine.memory_mb))
+    yield Option("S")
+    if launch.keep:
+        yield Option("no-reboot")
+        yield Option("no-shutdown")
+    if profile.guest.exit_device:
+        yield _keyed("device", "isa-debug-exit", iobase=hex(EXIT_PORT), iosize=4)
+
+
+def _clock(profile: Profile, launch: Launch) -> Iterator[Option]:
+    yield Option("seed", str(launch.seed))
+    if launch.clock == "wall":
+        return
+    if launch.accel != "tcg":
+        raise UsageError(f"the virtual clock needs TCG, not {launch.accel}", "use the wall clock, or accelerator tcg")
+    if profile.machine.cpus != 1:
+        raise UsageError(
+            f"the virtual clock has one CPU, and the image {profile.name} wants {profile.machine.cpus}",
+            "use the wall clock, or machine.cpus = 1",
+        )
+    # Each of shift=auto, sleep=on, the default RTC base and clock=host made runs differ.
+    yield _keyed("icount", None, shift=profile.clock.shift, sleep=False)
+    yield _keyed("rtc", None, base=profile.clock.rtc, clock="vm")
+    for driver in _VIRTIO:
+        yield _keyed("global", None, **{f"{driver}.ioeventfd": False})
+
+
+def _streams(launch: Launch, wires: Wires) -> Iterator[Option]:
+    yield _keyed("chardev", "socket", id="qmp", fd=wires.qmp)
+    yield _keyed("mon", None, chardev="qmp", mode="control")
+    yield Option("monitor", "none")
+    if isinstance(wires.console, int):
+        yield _keyed("chardev", "socket", id="console", fd=wires.console)
+    else:
+        # Output into a plain file never waits for its reader, so virtual time cannot depend on it; input is a FIFO.
+        yield _keyed("chardev", "pipe", id="console", path=wires.console)
+    yield Option("serial", "chardev:console")
+    if wires.control is not None:
+        yield _keyed("chardev", "socket", id="control", fd=wires.control)
+        yield Option("serial", "chardev:control")
+    if wires.log is not None:
+        yield Option("d", "cpu_reset")  # says "Triple fault" where there was one; only TCG does
+        yield Option("D", f"/dev/fd/{wires.log}")
+    if wires.gdb is not None:
+        yield _keyed("chardev", "socket", id="gdb", path=wires.gdb, server=True, wait=False)
+        yield Option("gdb", "chardev:gdb")
+    yield Option("display", "none")
+    if launch.vnc:
+        yield _keyed("vnc", "127.0.0.1:0", to=99)
+
+
+def _display(profile: Profile, launch: Launch) -> Iterator[Option]:
+    machine, guest = profile.machine, profile.guest
+    has_own = any(name in device.split(",")[0] for device in machine.devices for name in _DISPLAYS)
+    if guest.display and not has_own:
+        if machine.arch == "aarch64":
+            yield Option("device", "ramfb")
+        elif not machine.defaults:
+            # qboot runs no option ROMs; every other firmware needs the adapter's for its text and modes.
+            yield _keyed("device", "VGA", romfile="" if machine.bios == QBOOT else None)
+    if machine.arch == "aarch64" and guest.display and guest.input:  # the machine has neither keyboard nor pointer
+        yield _keyed("device", "qemu-xhci", id="harness-usb")
+        yield _keyed("device", "usb-kbd", bus="harness-usb.0")
+        yield _keyed("device", "usb-tablet", bus="harness-usb.0")
+
+
+def _firmware(profile: Profile, wires: Wires) -> Iterator[Option]:
+    if profile.machine.bios is not None:
+        yield Option("bios", profile.machine.bios)
+    if wires.firmware is not None:
+        code, variables = wires.firmware
+        yield _drive("pflash", unit=0, format="raw", readonly=True, file=code)
+        yield _drive("pflash", unit=1, format="raw", file=variables)
+
+
+def _kernel(profile: Profile, launch: Launch) -> Iterator[Option]:
+    boot = profile.boot
+    free = profile.guest.free_words if launch.clock == "wall" else ""
+    if boot.kernel is not None:
+        yield Option("kernel", str(boot.kernel))
+    if boot.initrd is not None:
+        yield Option("initrd", str(boot.initrd))
+    if boot.cmdline or free:
+        yield Option("append", f"{boot.cmdline} {free}".strip())
+
+
+def _disks(profile: Profile, wires: Wires) -> Iterator[Option]:
+    boot, arch = profile.boot, profile.machine.arch
+    disks = [*([boot.disk] if boot.disk is not None else []), *profile.machine.disks]
+    if any(disk.interface == "scsi" for disk in disks) or (boot.cdrom is not None and arch == "aarch64"):
+        yield _keyed("device", "virtio-scsi-pci", id="harness-scsi")
+    order = 0
+    if wires.esp is not None:
+        served: dict[str, Value] = {"file.driver": "vvfat", "file.dir": wires.esp, "file.rw": True}
+        yield _drive("none", id="esp", format="raw", **served)
+        yield _keyed("device", "virtio-blk-pci" if arch == "aarch64" else "ide-hd", drive="esp", bootindex=order)
+        order += 1
+    if boot.cdrom is not None:
+        yield _drive("none", id="cdrom", media="cdrom", format="raw", readonly=True, file=boot.cdrom)
+        yield _keyed("device", "scsi-cd" if arch == "aarch64" else "ide-cd", drive="cdrom", bootindex=order)
+        order += 1
+    for index, disk in enumerate(disks):
+        name = disk.id or f"disk{index}"
+        # snapshot: writes go to a file that QEMU makes and unlinks at once, so that nothing can stay behind.
+        yield _drive("none", id=name, format=disk.format, snapshot=not disk.persist, file=disk.file)
+        if disk.interface != "none":
+            yield _keyed("device", _DISK_DEVICES[disk.interface], drive=name, bootindex=order)
+            order += 1

@@ -1,0 +1,330 @@
+"""A QEMU that we start: connected and drained before the guest's first instruction, gone without a trace at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import LabError, TargetLost, UsageError
+from harness.evidence.journal import Event, Journal
+from harness.qmp.session import QmpEvent, QmpSession
+from harness.targets.accel import choose
+from harness.targets.argv import Launch
+from harness.targets.base import Capability, TargetExit
+from harness.targets.host import HostSample, host_sample
+from harness.targets.launcher import Life, PrivateFiles, check_files, copy_files, start_life
+from harness.targets.ports import FilePair, LifePort, SharedConsole
+from harness.targets.postmortem import sample_machine
+from harness.targets.profile import Profile
+from harness.targets.registers import Registers, read_registers
+from harness.targets.runtime import RunDirectory
+from harness.timeouts import TIMEOUTS, host
+
+
+class QemuTarget:
+    """One run on QEMU; see `harness.targets.base.Target`.
+
+    All of it belongs to the thread in which `start` runs: QEMU is killed when that thread ends.
+    """
+
+    def __init__(self, profile: Profile, launch: Launch | None = None) -> None:
+        self.profile = profile
+        self.launch = launch or Launch()
+        self._console = LifePort()
+        self._control = LifePort() if profile.guest.control == "com2" else None
+        self._session: QmpSession | None = None
+        self._directory: RunDirectory | None = None
+        self._files = PrivateFiles()
+        self._shared: SharedConsole | None = None
+        self._addresses: dict[str, str] = {}
+        self._life: Life | None = None
+        self._lives = 0
+        self._watcher: asyncio.Task[None] | None = None
+        self._exit: asyncio.Future[TargetExit] | None = None
+        self._asked = False
+        self._relaunching = False
+        self._shutdown_reason: str | None = None
+        self._baseline: HostSample | None = None
+
+    # ---- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self.profile.name
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        guest = self.profile.guest
+        wanted = {
+            Capability.CONSOLE_INPUT: True,
+            Capability.QMP: True,
+            Capability.POWER: True,
+            Capability.RELAUNCH: True,
+            Capability.CONTROL: guest.control != "none",
+            Capability.SCREEN: guest.display,
+            Capability.INPUT: guest.input,
+            Capability.VIRTUAL_CLOCK: self.launch.clock == "virtual",
+        }
+        return frozenset(capability for capability, there in wanted.items() if there)
+
+    @property
+    def console(self) -> LifePort:
+        return self._console
+
+    @property
+    def control(self) -> LifePort | None:
+        return self._control
+
+    @property
+    def qmp(self) -> QmpSession | None:
+        """The session stays the same object over relaunches."""
+        return self._session
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the QEMU that runs now."""
+        return self._life.child.pid if self._life is not None else None
+
+    def vcpu_threads(self) -> tuple[int, ...]:
+        """Thread ids of the virtual CPUs, in order."""
+        return self._life.vcpus if self._life is not None else ()
+
+    def addresses(self) -> Mapping[str, str]:
+        """How a person can join, as far as the launch asked for it: `console` by a command, `vnc`, `gdbstub` in gdb."""
+        return dict(self._addresses)
+
+    # ---- its life ------------------------------------------------------------------------------------------------
+
+    async def start(self, journal: Journal) -> None:
+        """Start QEMU paused, with QMP negotiated. Writes `target.start`.
+
+        :raises UsageError: for an image that is not there, an option that QEMU refuses (`StartupError`), an accelerator
+            that does not work.
+        :raises LabError: if the host could not.
+        """
+        if self._session is not None:
+            raise UsageError(f"the target {self.name} has been started before")
+        check_files(self.profile)
+        if self.launch.clock == "virtual" and self.launch.accel == "auto":
+            self.launch = replace(self.launch, accel="tcg")
+        self.launch = replace(self.launch, accel=await choose(self.launch.accel, self.profile.machine.arch))
+        self._exit = asyncio.get_running_loop().create_future()
+        self._session = QmpSession(journal)
+        self._session.listen(self._on_event)
+        self._directory = RunDirectory()
+        try:
+            self._files = copy_files(self.profile, self._directory.path)
+            if self.launch.share_console:
+                self._shared = SharedConsole(self._console, self._directory.path / "console")
+                await self._shared.start()
+            await self._begin(journal)
+        except BaseException:
+            await self._finish()
+            raise
+        journal.listen(self._on_journal)
+
+    async def go(self) -> None:
+        """Let the guest run.
+
+        :raises LabError: if QEMU refused, or is gone.
+        """
+        self.mark()
+        await self._qmp().execute("cont")
+
+    async def stop_vm(self) -> None:
+        """Stop the virtual CPUs; nothing changes in the machine until `go`."""
+        await self._qmp().execute("stop")
+
+    async def reset(self) -> None:
+        """Reset the machine and let it run, without the reset being taken for the guest's own.
+
+        :raises LabError: if QEMU refused, or is gone.
+        """
+        qmp = self._qmp()
+        seen = qmp.next_event("RESET")
+        await qmp.execute("set-action", reboot="reset")
+        try:
+            await qmp.execute("system_reset")
+            async with asyncio.timeout(host(TIMEOUTS.qmp_command)):
+                await seen
+        except TimeoutError as error:
+            raise LabError("QEMU did not reset the machine") from error
+        finally:
+            seen.cancel()
+            if self.launch.keep:
+                await qmp.execute("set-action", reboot="shutdown")
+        self._shutdown_reason = None
+        if (await qmp.execute("query-status"))["status"] != "running":  # it had been stopped, by a shutdown or by us
+            await qmp.execute("cont")
+
+    async def relaunch(self) -> None:
+        """End this QEMU and let a new one run on the same disks; those that are not `persist` begin afresh.
+
+        `console`, `control` and `qmp` stay the same objects. The last bytes of the old life are read before the new one
+        begins.
+
+        :raises UsageError: as `start`.
+        :raises LabError: if QEMU is gone already, or the host could not.
+        """
+        qmp = self._qmp()
+        journal = qmp.journal
+        self._relaunching = True
+        drained = [await port.announce() for port in self._ports()]
+        try:
+            await self._end_life()
+            await asyncio.wait(drained, timeout=host(TIMEOUTS.drain))
+            await self._begin(journal)
+        except BaseException:
+            await self._finish()
+            raise
+        finally:
+            self._relaunching = False
+        await self.go()
+
+    async def wait_exit(self) -> TargetExit:
+        """Return once QEMU is gone for good; a relaunch is no end."""
+        if self._exit is None:
+            raise UsageError(f"the target {self.name} has not been started")
+        return await asyncio.shield(self._exit)
+
+    async def stop(self) -> TargetExit:
+        """End QEMU (QMP `quit`, SIGTERM, SIGKILL) and remove all that the run left. Calling it twice is fine."""
+        self._asked = self._asked or (self._life is not None and self._life.child.returncode is None)
+        try:
+            await self._end_life()
+        finally:
+            await self._finish()
+        return self._exit.result() if self._exit is not None else TargetExit(None, asked=True)
+
+    # ---- looking at it -------------------------------------------------------------------------------------------
+
+    async def registers(self) -> list[Registers]:
+        """The registers of all CPUs.
+
+        :raises LabError: if QEMU is gone or does not answer.
+        """
+        return await read_registers(self._qmp())
+
+    def mark(self) -> None:
+        """The time that the next post mortem's ratios are about begins now. Done at `go` and at each step of a run."""
+        if self._life is not None:
+            self._baseline = self.host_sample()
+
+    def host_sample(self) -> HostSample:
+        """What the host says of QEMU now.
+
+        :raises TargetLost: if it has not been started.
+        """
+        if self._life is None:
+            raise TargetLost(f"the target {self.name} is not running")
+        return host_sample(self._life.child.pid, self._life.vcpus)
+
+    async def postmortem(self) -> Mapping[str, Any]:
+        """See `harness.targets.postmortem`; with `triple_fault`. Empty if nothing was ever started."""
+        if self._life is None or self._session is None or self._baseline is None:
+            return {}
+        seen = await sample_machine(self._life.child, self._session, self._life.vcpus, self._baseline)
+        return {**seen, "triple_fault": self._life.triple_fault()}
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _qmp(self) -> QmpSession:
+        if self._session is None:
+            raise TargetLost(f"the target {self.name} is not running")
+        return self._session
+
+    def _ports(self) -> list[LifePort]:
+        return [port for port in (self._console, self._control) if port is not None]
+
+    async def _begin(self, journal: Journal) -> None:
+        """Start the next life."""
+        qmp = self._qmp()
+        if self._directory is None:
+            raise TargetLost(f"the target {self.name} has been stopped")
+        self._lives += 1
+        life = await start_life(self.profile, self.launch, self._files, self._directory.path, self._lives, qmp)
+        self._life = life
+        self._watcher = asyncio.create_task(self._watch(life), name=f"qemu-{self._lives}")
+        journal.append(
+            "target.start",
+            target="qemu",
+            life=self._lives,
+            argv=life.argv,
+            qemu=qmp.version,
+            pid=life.child.pid,
+            accel=self.launch.accel,
+            clock=self.launch.clock,
+            seed=self.launch.seed,
+        )
+        self._shutdown_reason = None
+        self.mark()
+        await self._note_addresses(self._directory.path)
+        self._console.attach(life.console)
+        if self._control is not None and life.control is not None:
+            self._control.attach(life.control)
+
+    async def _note_addresses(self, directory: Path) -> None:
+        if self.launch.share_console:
+            self._addresses["console"] = f"socat -,raw,echo=0 UNIX-CONNECT:{directory}/console"
+        if self.launch.gdb:
+            self._addresses["gdbstub"] = f"target remote {directory}/gdb-{self._lives}"
+        if self.launch.vnc:
+            server = await self._qmp().execute("query-vnc")
+            self._addresses["vnc"] = f"{server['host']}:{server['service']}"
+
+    async def _watch(self, life: Life) -> None:
+        """Wait for the end of *life*; after it every event, log line and byte that it produced has been taken in."""
+        await life.child.wait()
+        await self._qmp().wait_closed()
+        if isinstance(life.console, FilePair):
+            life.console.finish()
+        if not self._relaunching:
+            self._settle()
+
+    async def _end_life(self) -> None:
+        life, watcher = self._life, self._watcher
+        if life is None or watcher is None:
+            return
+        qmp = self._qmp()
+        await life.child.end(lambda: qmp.execute("quit", TIMEOUTS.stop_soft))
+        await asyncio.wait({watcher})
+
+    def _settle(self) -> None:
+        """The end is final: tell who waits for it."""
+        if self._exit is None or self._exit.done():
+            return
+        life = self._life
+        self._exit.set_result(
+            TargetExit(
+                life.child.returncode if life is not None else None,
+                asked=self._asked,
+                stderr=life.stderr() if life is not None else "",
+                shutdown_reason=self._shutdown_reason,
+            )
+        )
+
+    async def _finish(self) -> None:
+        """Nothing runs any more: give everything back."""
+        self._settle()
+        for port in self._ports():
+            await port.abandon()
+        if self._shared is not None:
+            await self._shared.close()
+        if self._session is not None:
+            await self._session.close()
+        if self._life is not None and self._life.log is not None:
+            self._life.log.close()
+        if self._directory is not None:
+            self._directory.remove()
+            self._directory = None
+
+    def _on_event(self, event: QmpEvent) -> None:
+        if event.name == "SHUTDOWN":
+            self._shutdown_reason = str(event.data.get("reason", "unknown"))
+
+    def _on_journal(self, event: Event) -> None:
+        if event.kind == "step.begin":
+            self.mark()

@@ -1,0 +1,40 @@
+"""The one table of timeouts. Seconds; every entry says why it has its length.
+
+`HARNESS_SLOWDOWN` (a factor, default 1) stretches the host-side limits on slow or crowded machines. Limits that a scenario
+states itself are stretched too: they are promises about the guest, and a slow host must not break them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+SLOWDOWN: float = max(1.0, float(os.environ.get("HARNESS_SLOWDOWN", "1") or "1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """All lengths in seconds, before the slowdown factor."""
+
+    qmp_connect: float = 15.0  # spawn to negotiated QMP takes 26 ms when idle; a loaded two-core host was seen at 3 s
+    qmp_command: float = 10.0  # query-status answers in 1.6 ms (p99); a screendump of 4K takes 0.2 s
+    control_reply: float = 20.0  # a guest under TCG answers in 1 ms; one behind a throttled cgroup may take seconds
+    control_repeat: float = 2.0  # silence after which a command is sent again on a line that may lose bytes
+    input_confirm: float = 5.0  # key to marker takes 2 ms
+    step: float = 30.0  # default limit of a waiting step that states none
+    run: float = 600.0  # default limit of a whole run
+    postmortem: float = 1.5  # sampling after a deadline; the verdict must stand 2 s after it
+    stop_soft: float = 1.0  # QMP quit to exit: 10 ms; then SIGTERM
+    stop_term: float = 1.0  # SIGTERM to SIGKILL; both together leave room in the 5 s that Ctrl-C may take
+    accel_probe: float = 5.0  # a 512-byte boot sector answers in 50 ms; /dev/kvm was seen to hang for ever
+    frame_stable: float = 2.0  # how long a screen without identity may take to hold still
+    port_open: float = 10.0  # TCP connect, or RFC 2217 negotiation, where pyserial allows 3 s for each of its steps
+    drain: float = 1.0  # reading what is left on the console after the target ended
+
+
+TIMEOUTS = Timeouts()
+
+
+def host(seconds: float) -> float:
+    """*seconds* stretched by the slowdown factor of this host."""
+    return seconds * SLOWDOWN

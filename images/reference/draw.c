@@ -1,0 +1,115 @@
+/* Drawing into the back buffer. */
+#include "draw.h"
+#include "alloc.h"
+#include "font.h"
+
+uint32_t *back;
+
+/* Pixels go in pairs: under TCG the cost is the number of instructions, not of bytes, and `rep` is slower. */
+typedef uint64_t pair __attribute__((may_alias, aligned(4)));
+
+void draw_init(void)
+{
+    back = alloc(DESKTOP_WIDTH * DESKTOP_HEIGHT * sizeof *back);
+}
+
+void draw_run(uint32_t *to, int n, uint32_t color)
+{
+    uint64_t two = (uint64_t)color << 32 | color;
+    for (; n >= 8; n -= 8, to += 8) {
+        pair *p = (pair *)to;
+        p[0] = two;
+        p[1] = two;
+        p[2] = two;
+        p[3] = two;
+    }
+    for (; n >= 2; n -= 2, to += 2)
+        *(pair *)to = two;
+    if (n > 0)
+        *to = color;
+}
+
+void draw_fill(struct rect r, uint32_t color)
+{
+    for (int y = r.y0; y < r.y1; y++)
+        draw_run(back_at(r.x0, y), r.x1 - r.x0, color);
+}
+
+void draw_copy(uint32_t *to, const uint32_t *from, int n)
+{
+    for (; n >= 16; n -= 16, to += 16, from += 16) {
+        pair *p = (pair *)to;
+        const pair *q = (const pair *)from;
+        p[0] = q[0];
+        p[1] = q[1];
+        p[2] = q[2];
+        p[3] = q[3];
+        p[4] = q[4];
+        p[5] = q[5];
+        p[6] = q[6];
+        p[7] = q[7];
+    }
+    for (; n >= 2; n -= 2, to += 2, from += 2)
+        *(pair *)to = *(const pair *)from;
+    if (n > 0)
+        *to = *from;
+}
+
+void draw_character(int x, int y, char c, uint32_t color, struct rect clip)
+{
+    if (c < FONT_FIRST || c > FONT_LAST || x >= clip.x1 || y >= clip.y1 || x + FONT_WIDTH <= clip.x0 || y + FONT_HEIGHT <= clip.y0)
+        return;
+    const uint8_t *rows = font_rows[c - FONT_FIRST];
+    for (int row = 0; row < FONT_HEIGHT; row++) {
+        if (y + row < clip.y0 || y + row >= clip.y1)
+            continue;
+        for (int column = 0; column < FONT_WIDTH; column++)
+            if (rows[row] & 0x10 >> column && x + column >= clip.x0 && x + column < clip.x1)
+                *back_at(x + column, y + row) = color;
+    }
+}
+
+void draw_text(int x, int y, const char *text, uint32_t color, struct rect clip)
+{
+    for (; *text; text++, x += CELL_WIDTH)
+        draw_character(x, y, *text, color, clip);
+}
+
+static void checker_row(uint32_t *to, int n, uint32_t phase, uint32_t first, uint32_t second)
+{
+    uint32_t color = phase & 8 ? second : first, other = phase & 8 ? first : second;
+    int head = 8 - (int)(phase & 7);
+    if (head > n)
+        head = n;
+    draw_run(to, head & 7, color);          /* a whole cell goes with the others */
+    if (head & 7) {
+        uint32_t swap = color;
+        color = other;
+        other = swap;
+        to += head;
+        n -= head;
+    }
+    uint64_t a = (uint64_t)color << 32 | color, b = (uint64_t)other << 32 | other;
+    for (; n >= 16; n -= 16, to += 16) {
+        pair *p = (pair *)to;
+        p[0] = a;
+        p[1] = a;
+        p[2] = a;
+        p[3] = a;
+        p[4] = b;
+        p[5] = b;
+        p[6] = b;
+        p[7] = b;
+    }
+    draw_run(to, n < 8 ? n : 8, color);
+    if (n > 8)
+        draw_run(to + 8, n - 8, other);
+}
+
+void draw_checker(struct rect r, int x, int y, uint32_t shift, uint32_t even, uint32_t odd)
+{
+    for (int row = r.y0; row < r.y1; row++) {
+        int flip = (row - y) >> 3 & 1;
+        checker_row(back_at(r.x0, row), r.x1 - r.x0, (uint32_t)(r.x0 - x) + shift, flip ? odd : even, flip ? even : odd);
+    }
+}

@@ -1,0 +1,89 @@
+/* The 60 Hz tick: animations advance, and a frame is presented if anything is damaged. */
+#include "ticks.h"
+#include "clock.h"
+#include "input.h"
+#include "io.h"
+#include "present.h"
+#include "trap.h"
+#include "windows.h"
+
+enum { HZ = 60, SECOND = 1000000 };
+
+static int depth;
+static uint64_t grid_start, grid_ticks;     /* tick k of the grid is due at start + k/60 s */
+static uint64_t last_due;
+
+static uint64_t next_due(void)
+{
+    return grid_start + (grid_ticks + 1) * SECOND / HZ;
+}
+
+uint64_t ticks_begin(void)
+{
+    grid_start = clock_us();
+    grid_ticks = 0;
+    if (!depth++) {
+        trap_return_masked = false;
+        interrupts_on();
+    }
+    return grid_start;
+}
+
+void ticks_end(void)
+{
+    if (--depth)
+        return;
+    interrupts_off();
+    trap_return_masked = true;
+    while (clock_armed())
+        clock_halt();
+}
+
+bool ticks_due(void)
+{
+    return clock_us() >= next_due();
+}
+
+void ticks_sleep(bool (*waiting)(void))
+{
+    if (!clock_arm(next_due()))
+        return;
+    interrupts_off();
+    if (clock_armed() && !waiting())
+        clock_halt();
+    interrupts_on();
+}
+
+bool ticks_run(void)
+{
+    last_due = next_due();
+    grid_ticks++;
+    if (clock_us() >= next_due()) {         /* more than a period late: a new grid from here */
+        grid_start = clock_us();
+        grid_ticks = 0;
+    }
+    windows_animate();
+    return present();
+}
+
+uint64_t ticks_due_us(void)
+{
+    return last_due;
+}
+
+bool ticks_next(struct tick_totals *t)
+{
+    uint64_t from = clock_us(), halted = clock_halted_us();
+    while (!ticks_due()) {
+        input_handle();
+        ticks_sleep(input_waiting);
+    }
+    input_handle();
+    bool presented = ticks_run();
+    uint64_t us = clock_us() - from;
+    t->ticks++;
+    t->presented += presented;
+    t->us += us;
+    t->busy_us += us - (clock_halted_us() - halted);
+    return presented;
+}

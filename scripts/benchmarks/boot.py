@@ -1,0 +1,91 @@
+"""Boot to verdict: what the harness adds to a bare QEMU, inside one process and as a whole command line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.metric import Metric, median
+
+ROOT = Path(__file__).parents[2]
+KERNEL = ROOT / "images/reference/build/reference.elf"
+PATTERN = "RAYOS_CONTROL:READY:0"
+
+
+def measure(pairs: int) -> Iterator[Metric]:
+    """Interleaved: raw, inside, raw, command line …, so that a change of the machine's speed hits all alike."""
+    raw: list[float] = []
+    inside: list[float] = []
+    whole: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_inside(Path(folder)))  # imports and caches are not what is measured
+        _command(Path(folder))
+        for _ in range(pairs):
+            raw.append(_raw())
+            inside.append(asyncio.run(_inside(Path(folder))))
+            raw.append(_raw())
+            whole.append(_command(Path(folder)))
+    bare = median(raw) * 1000
+    yield Metric("boot to verdict, inside one process", median(inside) * 1000, "ms", bare, "bare QEMU")
+    yield Metric("boot to verdict, inside one process, added", (median(inside) - median(raw)) * 1000, "ms")
+    yield Metric("boot to verdict, whole command line", median(whole) * 1000, "ms", bare, "bare QEMU")
+    yield Metric("boot to verdict, whole command line, added", (median(whole) - median(raw)) * 1000, "ms")
+
+
+def _argv() -> list[str]:
+    return [
+        *("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "qemu64", "-m", "256", "-bios", "qboot.rom"),
+        *("-nodefaults", "-no-user-config", "-device", "VGA,romfile=", "-display", "none", "-no-reboot"),
+        *("-kernel", str(KERNEL), "-serial", "stdio"),
+    ]
+
+
+def _raw() -> float:
+    """exec of QEMU to the ready line to the process gone: the least that any runner has to do."""
+    began = time.perf_counter()
+    process = subprocess.Popen(_argv(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if PATTERN.encode() in line:
+            break
+    else:
+        raise RuntimeError("the reference guest never got ready")
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    return time.perf_counter() - began
+
+
+async def _inside(folder: Path) -> float:
+    from harness.engine.batch import BatchOptions, Planned, run_batch
+    from harness.scenario.model import Scenario
+    from harness.scenario.steps import Boot, Expect
+    from harness.targets.implied import implied_profile
+
+    profile = implied_profile(kernel=KERNEL)
+    scenario = Scenario(name="bench", steps=(Boot(), Expect(all=(PATTERN,), since="start", timeout=30)))
+    began = time.perf_counter()
+    result = await run_batch([Planned(scenario, profile, "wall")], BatchOptions(runs_dir=folder))
+    took = time.perf_counter() - began
+    outcome = result.runs[0][1]
+    if outcome is None or outcome.verdict.verdict != "PASS":
+        raise RuntimeError(f"the benchmark's own run did not pass: {outcome and outcome.verdict.first_cause}")
+    return took
+
+
+def _command(folder: Path) -> float:
+    argv = [sys.executable, "-P", "-m", "harness.cli.main", "boot", "--kernel", str(KERNEL), "--expect", PATTERN]
+    began = time.perf_counter()
+    done = subprocess.run(
+        [*argv, "--runs-dir", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    took = time.perf_counter() - began
+    if done.returncode != 0:
+        raise RuntimeError(f"harness boot failed: {done.stderr.decode(errors='replace')}")
+    return took

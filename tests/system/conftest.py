@@ -1,0 +1,33 @@
+"""Plays scenarios on real machines; every run is judged a second time from its bundle, and both judgements have to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.engine.run import RunOutcome
+from harness.judge.rejudge import rejudge
+from harness.scenario.builder import ScenarioBuilder
+from harness.scenario.model import Scenario
+
+Play = Callable[..., RunOutcome]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """`play(scenario, **batch options)`: one run, judged live and again."""
+
+    def run(scenario: Scenario | ScenarioBuilder, **options: object) -> RunOutcome:
+        built = scenario.build() if isinstance(scenario, ScenarioBuilder) else scenario
+        batch = BatchOptions(runs_dir=tmp_path / "runs", **options)  # type: ignore[arg-type]
+        result = run_planned(plan([built], batch), batch)
+        outcome = result.runs[0][1]
+        assert outcome is not None
+        again = rejudge(outcome.bundle, outcome.scenario)
+        assert again.to_json() == outcome.verdict.to_json(), "the bundle judged again says something else"
+        return outcome
+
+    return run

@@ -1,0 +1,112 @@
+"""A session with the reference guest in the virtual clock: commands, input and pictures, one after the other, for tests."""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from harness.clients.control import ControlLink
+from harness.clients.follower import SceneFollower
+from harness.console.pump import Console
+from harness.console.stream import ConsoleStream
+from harness.evidence.journal import Journal
+from harness.frames.capture import Capture
+from harness.frames.identity import IdentityChecker
+from harness.markers.parser import MarkerParser
+from harness.qmp.input import axis
+from harness.targets.argv import Launch
+from harness.targets.loader import load_profile
+from harness.targets.qemu import QemuTarget
+
+IMAGES = Path(__file__).parents[2] / "images" / "reference"
+SCREEN = 1024, 768
+
+
+class Session:
+    """What a test does to the guest; the scene follows from journal and markers alone, as in a judge."""
+
+    def __init__(self, target, journal, console, link, folder):
+        self.target, self.journal, self.link, self.console = target, journal, link, console
+        self.follower = SceneFollower()
+        self.capture = Capture(target.qmp, folder, identity=True, journal=journal)
+        self.checker = IdentityChecker()
+        self.inputs = 0
+        self.ready = None
+        self._confirmed = 0
+        self._stream, self._parser = ConsoleStream(), MarkerParser()
+        self._moved = asyncio.Event()
+        journal.listen(self.follower.observe)
+        console.on_chunk.append(self._chunk)
+
+    def _chunk(self, chunk):
+        for line in self._stream.feed(chunk):
+            for marker in self._parser.feed(line):
+                self.follower.observe_marker(marker)
+                if marker.text.startswith("RAYOS_CONTROL:READY:"):
+                    self.ready = int(marker.text.split(":")[2])
+                self._confirmed += marker.family == "INPUT"
+        self._moved.set()
+
+    async def until(self, condition):
+        async with asyncio.timeout(20):
+            while not condition():
+                self._moved.clear()
+                await self._moved.wait()
+
+    async def command(self, payload):
+        reply = await self.link.command(payload)
+        await self.until(lambda: self.ready == reply.seq)
+        return reply
+
+    async def inject(self, *events):
+        """One `input-send-event` of all *events*, confirmed by the guest."""
+        self.inputs += 1
+        await self.target.qmp.execute("input-send-event", events=list(events))
+        await self.until(lambda: self._confirmed == self.inputs)
+
+    async def check(self):
+        """The picture now, and its identity checked against what must be there."""
+        frame = await self.capture.grab(exact=False)
+        claim = self.follower.claim
+        return frame, self.checker.check(frame, self.follower.least, claim and (claim.number, claim.crc))
+
+
+def key(qcode, down):
+    return {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": qcode}}}
+
+
+def button(name, down):
+    return {"type": "btn", "data": {"down": down, "button": name}}
+
+
+def place(x, y):
+    values = zip("xy", (x, y), SCREEN, strict=True)
+    return [{"type": "abs", "data": {"axis": a, "value": axis(pixel, size)}} for a, pixel, size in values]
+
+
+@asynccontextmanager
+async def reference(folder, *, image="reference", cmdline=""):
+    """A `Session` at the first rendezvous."""
+    profile = load_profile(IMAGES / f"{image}.toml")
+    profile = replace(profile, boot=replace(profile.boot, cmdline=f"{profile.boot.cmdline} {cmdline}".strip()))
+    target = QemuTarget(profile, Launch(clock="virtual"))
+    journal = Journal(folder / "journal.jsonl")
+    tasks = []
+    try:
+        await target.start(journal)
+        console = Console(target.console, journal, folder / "serial.bin")
+        link = ControlLink(target.control, journal)
+        session = Session(target, journal, console, link, folder)
+        tasks = [asyncio.create_task(console.run()), asyncio.create_task(link.run())]
+        await target.go()
+        await session.until(lambda: session.ready == 0)
+        yield session
+        session.capture.close()
+        console.close()
+    finally:
+        await target.stop()
+        for task in tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        journal.close()

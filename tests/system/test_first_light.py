@@ -1,0 +1,92 @@
+"""The main road, on the real reference guest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.scenario.builder import ScenarioBuilder
+from harness.scenario.files import collect
+from harness.verdicts import Verdict
+
+from .conftest import Play
+
+pytestmark = pytest.mark.system
+ROOT = Path(__file__).parents[2]
+
+
+def test_first_light_passes_with_at_least_five_computed_frames_and_one_fingerprint(play: Play) -> None:
+    (scenario,) = collect([ROOT / "scenarios/smoke/first-light.toml"])
+    first, second = play(scenario), play(scenario)
+    assert first.verdict.verdict is Verdict.PASS, first.verdict.first_cause
+    assert first.verdict.frames_checked >= 5
+    assert first.verdict.fingerprint is not None
+    assert first.verdict.fingerprint == second.verdict.fingerprint
+
+
+def test_another_scene_has_another_fingerprint(play: Play) -> None:
+    def run(x: int) -> str | None:
+        return play(
+            ScenarioBuilder("x", image="reference").boot().command(f"create id=1 x={x} y=50 w=100 h=100 color=ff0000").frames().check_frame("f")
+        ).verdict.fingerprint
+
+    assert run(40) != run(41)
+
+
+@pytest.mark.long
+def test_twenty_runs_on_a_loaded_host_have_one_fingerprint(play: Play) -> None:
+    (scenario,) = collect([ROOT / "scenarios/smoke/first-light.toml"])
+    burners = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(2 * (os.cpu_count() or 1))
+    ]
+    try:
+        outcomes = [play(scenario) for _ in range(20)]
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+    assert {o.verdict.verdict for o in outcomes} == {Verdict.PASS}
+    assert len({o.verdict.fingerprint for o in outcomes}) == 1
+
+
+def test_the_wall_clock_has_no_fingerprint_and_still_checks_frames(play: Play) -> None:
+    (scenario,) = collect([ROOT / "scenarios/smoke/first-light.toml"])
+    outcome = play(replace(scenario, clock="wall", steps=(*scenario.steps[:5],)))
+    assert outcome.verdict.fingerprint is None
+    assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
+
+
+@pytest.mark.parametrize(
+    ("lie", "cause"),
+    [("black", "frame-blank"), ("stale", "frame-stale"), ("torn", "frame-torn"), ("pixel", "frame-mismatch")],
+)
+def test_a_guest_that_says_pass_over_a_wrong_screen_fails(play: Play, lie: str, cause: str) -> None:
+    scenario = (
+        ScenarioBuilder(f"lie-{lie}", image="reference-zoo")
+        .set(boot__cmdline=f"control=com2 lie={lie}")
+        .boot()
+        .command("scenario name=liar", "create id=1 x=40 y=40 w=300 h=200 color=3a6ea5", "animate id=1 on=1", "frames n=10")
+        .command("verify check=windows want=1", "complete")
+        .expect("RAYOS_INTEGRATION:SCENARIO_COMPLETE:liar:pass")
+        .check_frame("the truth")
+    )
+    outcome = play(scenario)
+    assert outcome.verdict.verdict is Verdict.FAIL
+    assert outcome.verdict.first_cause is not None
+    assert outcome.verdict.first_cause.cause == cause
+    assert list(outcome.bundle.frames.glob("*.diff.png")), "no difference picture"
+
+
+def test_the_zoo_build_without_a_lie_passes(play: Play) -> None:
+    scenario = (
+        ScenarioBuilder("honest", image="reference-zoo")
+        .boot()
+        .command("create id=1 x=40 y=40 w=300 h=200 color=3a6ea5", "animate id=1 on=1", "frames n=10")
+        .check_frame("the truth")
+    )
+    assert play(scenario).verdict.verdict is Verdict.PASS
