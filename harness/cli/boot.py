@@ -82,12 +82,12 @@ def command(
         )
     if timeout <= 0:
         raise UsageError("--timeout has to be more than 0")
-    steps: list[Any] = [Boot(timeout=timeout, until="" if not expect and profile.guest.ready else "")]
+    steps: list[Any] = [Boot(timeout=timeout)]
     if expect:
-        steps = [Boot(until="", timeout=timeout), Expect(all=expect, since="start", timeout=timeout)]
+        steps.append(Expect(all=expect, since="start", timeout=timeout))
     if screen:
         steps.append(CheckFrame(name="screen", against=screen, timeout=timeout))
-    scenario = Scenario(name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout + 5)
+    scenario = Scenario(name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout)
     options = BatchOptions(runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(), accel=accel)
     planned = Planned(scenario, profile, clock or profile.clock.default)
-    return report(run_planned([planned], options), junit=junit, every_check=False, as_json=as_json)
+    return report(run_planned([planned], options), junit=junit, every_check=False, as_json=as_json, pages_of_passes=False)

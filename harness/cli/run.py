@@ -12,6 +12,7 @@ from harness.cli.common import default_runs_dir, emit, json_option, say
 if TYPE_CHECKING:
     from harness.engine.batch import BatchResult
     from harness.engine.context import Context
+    from harness.engine.run import RunOutcome
     from harness.judge.verdict import RunVerdict
 
 
@@ -76,9 +77,11 @@ def command(
     return report(result, junit=junit, every_check=every_check, as_json=as_json)
 
 
-def report(result: BatchResult, *, junit: Path | None, every_check: bool, as_json: bool) -> int:
-    """Print the batch (terminal or JSON), write JUnit files, and give the exit code."""
-    from harness.report.junit import write_junit
+def report(result: BatchResult, *, junit: Path | None, every_check: bool, as_json: bool, pages_of_passes: bool = True) -> int:
+    """Print the batch (terminal or JSON), write JUnit files and HTML pages, and give the exit code.
+
+    :param pages_of_passes: whether a run that passed gets its `junit.xml` and `report.html` too; they cost 0.2 s.
+    """
     from harness.report.summary import batch_json, check_lines, run_json, run_lines, skipped_json
 
     runs: list[dict[str, Any]] = []
@@ -92,13 +95,16 @@ def report(result: BatchResult, *, junit: Path | None, every_check: bool, as_jso
             run = run_json(outcome)
             lines = run_lines(run, outcome.verdict, every_check=every_check)
             checks.append(check_lines(outcome.verdict))
-            write_junit(outcome.bundle.path / "junit.xml", [run], [checks[-1]])
+            if pages_of_passes or run["verdict"] != "PASS":
+                _write_pages(outcome, run, checks[-1])
             lines += [f"  golden       {line}" for line in outcome.updated_goldens]
         runs.append(run)
         for line in lines:
             say(line)
     batch = batch_json(runs, interrupted=result.interrupted)
     if junit is not None:
+        from harness.report.junit import write_junit
+
         write_junit(junit, runs, checks)
     if len(runs) > 1:
         counts: dict[str, int] = {}
@@ -108,6 +114,14 @@ def report(result: BatchResult, *, junit: Path | None, every_check: bool, as_jso
     if as_json:
         emit(batch)
     return int(batch["exit_code"])
+
+
+def _write_pages(outcome: RunOutcome, run: dict[str, Any], lines: list[str]) -> None:
+    from harness.report.html import write_report
+    from harness.report.junit import write_junit
+
+    write_junit(outcome.bundle.path / "junit.xml", [run], [lines])
+    write_report(outcome.bundle, outcome.verdict)
 
 
 def _pauser(progress: Any) -> Any:

@@ -309,8 +309,6 @@ class Evaluator:
         elif check is not None and check.kind != "frame" and check.status is CheckStatus.PENDING and status == "done":
             check.status = CheckStatus.MET
             check.evidence.append({"host_ns": event.host_ns, "guest_us": self.guest_us})
-        if status in {"done", "elapsed"} and index == len(self.scenario.steps) - 1 and not self.findings:
-            self._complete = all(c.status is CheckStatus.MET for c in self.checks)
         if status == "timeout" and not self.findings:
             if check is not None and check.status is CheckStatus.PENDING:
                 check.status, check.reason = CheckStatus.BROKEN, "its deadline passed"
@@ -323,6 +321,13 @@ class Evaluator:
         within = getattr(step, "within", None)
         if within is not None and check is not None and check.status is CheckStatus.MET:
             self._guest_limit(check, float(within))
+        if status in {"done", "elapsed"}:
+            self._maybe_complete(index)
+
+    def _maybe_complete(self, index: int) -> None:
+        """After the last step, with everything met, the decision to stop has fallen."""
+        if index == len(self.scenario.steps) - 1 and not self.findings:
+            self._complete = all(c.status is CheckStatus.MET for c in self.checks)
 
     def _guest_limit(self, check: Check, within: float) -> None:
         if self.guest_us is None or self._step_guest_us is None:
@@ -343,8 +348,8 @@ class Evaluator:
         if check.status is not CheckStatus.PENDING:
             return
         check.status, check.reason, check.evidence = expectation.status, expectation.reason, expectation.evidence()
-        if index == len(self.scenario.steps) - 1 == self.step and not self.findings:
-            self._complete = all(c.status is CheckStatus.MET for c in self.checks)
+        if expectation.step.within is None and index == self.step:
+            self._maybe_complete(index)
         if expectation.status is CheckStatus.BROKEN and self._broken_by_sight(expectation):
             self._find(Verdict.FAIL, "expectation", f"{check.what}: {expectation.reason}", step=index)
 
@@ -360,6 +365,8 @@ class Evaluator:
         step = self.scenario.steps[index]
         check = self._by_step[index]
         self._fingerprint.frame(str(event.data["name"]), str(event.data["digest"]))
+        if self.ready_seq is not None:
+            self._fingerprint.cut()  # the guest stands at its rendezvous: this is what its screen shows there
         if self.frames is None or not isinstance(step, CheckFrame):
             return
         try:
@@ -473,6 +480,7 @@ class Evaluator:
             timeout, self._timeout = self._timeout, None
             self._expired(timeout, None)
         if self._rules is not None and not self.findings:
+            self._complete = False  # what is still open at the end belongs to the run
             for violation in self._rules.finish():
                 self._violation(violation)
         self._ended = True

@@ -14,6 +14,7 @@ from typing import Any
 from harness.verdicts import Verdict
 
 SPIN_WINDOW = 128  # bytes of code: a loop this small with interrupts off leaves only by an interrupt that cannot come
+FLOOD = 64 * 1024  # bytes without a line end: as much as a line may have
 STARVED_RUN_DELAY = 0.5  # share of the time that the vCPU thread was runnable but not running
 STARVED_CPU = 0.1  # share of a core below which a guest that is not halted was not given time
 STARVED_STEAL = 0.5  # share of the host's time that its own hypervisor took
@@ -35,6 +36,8 @@ class Expiry:
 def classify(expiry: Expiry, sample: Mapping[str, Any] | None) -> tuple[Verdict, str, str]:
     """Verdict, cause word and sentence for an expired wait."""
     head = f"{expiry.waited_for}; the {expiry.limit} limit of {expiry.seconds:g} s passed"
+    if expiry.unfinished > FLOOD:
+        return Verdict.HANG, "output-flood", f"{head}: {expiry.unfinished} bytes came without a line end"
     if sample is not None:
         spin = _spin(sample)
         if spin:
@@ -44,8 +47,6 @@ def classify(expiry: Expiry, sample: Mapping[str, Any] | None) -> tuple[Verdict,
         starved = starvation(sample)
         if starved:
             return Verdict.INCONCLUSIVE, "host-starved", f"{head}: {starved}"
-    if expiry.unfinished > 64 * 1024 or (expiry.bytes_since > 64 * 1024 and expiry.lines_since == 0):
-        return Verdict.HANG, "output-flood", f"{head}: {expiry.bytes_since} bytes came without a line end"
     if expiry.lines_since:
         last = f", the last: {expiry.last_line}" if expiry.last_line else ""
         return Verdict.FAIL, "expectation", f"{head}; the guest went on printing ({expiry.lines_since} lines{last})"

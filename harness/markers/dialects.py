@@ -7,7 +7,7 @@ import re
 from harness.markers.types import Value
 
 TAIL_KEYS = 64  # key=value words of one marker that are read; more are left in the text
-_KEY = re.compile(r"(?:^|[\s,])\s*([A-Za-z_][\w.\-]*)=")
+_KEY = re.compile(r"(?:^|[\s,])([A-Za-z_][\w.\-]*)=")
 _STARTS_WITH_KEY = re.compile(r"[\s,]*[A-Za-z_][\w.\-]*=")
 COMMA_KEY = re.compile(r",[A-Za-z_][\w.\-]*=")
 """Where a tail starts that follows the head with a comma instead of a space."""

@@ -84,8 +84,8 @@ class Grammar:
         return self._prefix.search(text, start) is not None
 
     def fragment(self, text: str) -> str:
-        """The start of a prefix (`RAYO`) that *text* ends with, the longest one; empty if none."""
-        starts = (prefix[:length] for prefix in self.prefixes for length in range(1, len(prefix)))
+        """The start of a prefix, or a whole one, that *text* ends with, the longest there is; empty if none."""
+        starts = (prefix[:length] for prefix in self.prefixes for length in range(1, len(prefix) + 1))
         return max((start for start in starts if text.endswith(start)), key=len, default="")
 
     def pieces(self, text: str) -> list[Piece]:

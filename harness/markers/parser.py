@@ -122,7 +122,8 @@ class MarkerParser:
         if start is None or any(text.startswith(prefix) for prefix in self.grammar.prefixes):
             return False
         behind = text[start.end() :].strip()
-        return not behind or is_tail(behind) or behind.startswith("]") or self.grammar.found_in(text)
+        path = ":" in start[0][:-1]  # what a sentence's first word has at most at its end
+        return not behind or path or is_tail(behind) or behind.startswith("]") or self.grammar.found_in(text)
 
     def _cut_in_prefix(self, line: Line, text: str, shift: int) -> None:
         """A line cut by its length may end in the middle of a prefix."""
@@ -154,7 +155,7 @@ class MarkerParser:
             if not (embedded and piece.body[-1:] in ":=\"'`(<{"):
                 marker = _flagged(marker, MarkerFlag.TORN)
             if held is None and self._torn is None:
-                free = piece.dialect is Dialect.FREETEXT
+                free = piece.dialect is Dialect.FREETEXT or self._resolver.takes_text(piece.family, piece.tokens)
                 held = _Torn(piece.body, first.line if first else line, offset, marker, free, whole, _PATIENCE)
             else:
                 out.append(marker)

@@ -102,6 +102,11 @@ class Resolver:
                 values[field.name] = _CONVERTERS.get(field.type, str)(given)
         return Meaning(event, args, values)
 
+    def takes_text(self, family: str, tokens: tuple[str, ...]) -> bool:
+        """Whether the event that *tokens* name ends in a field of free text."""
+        found = self._event(family, tokens)
+        return found is not None and bool(found[1]) and found[1][-1].type == "text"
+
     def problems(self, marker: Marker) -> list[str]:
         """Why *marker* is not what the schema of its family says; empty also for a family that the schema does not know."""
         events = self._events.get(marker.family)

@@ -118,6 +118,7 @@ class _OrderState:
         self._rule = rule
         self._open: Marker | None = None
         self._last: Marker | None = None
+        self._told = False  # that something came outside a session: once until the next one begins
 
     def feed(self, marker: Marker) -> Iterator[Violation]:
         rule, event = self._rule, marker.event
@@ -127,10 +128,13 @@ class _OrderState:
                 if event in rule.anytime:
                     return
                 yield _violation("order", f"{marker.text} came before the {rule.first} of line {self._open.line} had its {rule.last}", marker)
-            self._open, self.began = marker, True
+            self._open, self.began, self._told = marker, True, False
         elif event in rule.anytime:
             return
         elif self._open is None:
+            if self._told:
+                return
+            self._told = True
             place = f"before any {rule.first}" if self._last is None else f"after {self._last.text} (line {self._last.line})"
             yield _violation("order", f"{marker.text} came {place}: a {rule.first} was expected first", marker)
         elif event == rule.last:

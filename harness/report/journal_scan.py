@@ -38,7 +38,7 @@ class Lane:
         self.density = [0] * BINS
         self._span_ns = max(span_ns, 1)
         self._first: list[Item] = []
-        self._last: deque[Item] = deque(maxlen=KEPT)
+        self._last: deque[Item] = deque()
 
     @property
     def items(self) -> list[Item]:

@@ -335,7 +335,7 @@ def _sample(event: Event) -> Sample:
     for key, value in list(event.data.items())[:100]:
         name = label_of(key)
         if isinstance(value, str) and "\n" in value.strip():
-            sample.texts.append(Fact(name, clip_text(value.strip("\r\n"))))
+            sample.texts.append(Fact(name, clip_text(value.replace("\r\n", "\n").strip("\n"))))
         elif isinstance(value, list) and value and all(isinstance(v, str | int) for v in value):
             sample.facts.append(Fact(name, clip("  ".join(clip(v, 40) for v in value[:32])), mono=True))
         elif isinstance(value, dict):

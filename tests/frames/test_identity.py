@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from harness.frames.identity import IdentityChecker, crc8, decode_strip, desktop_of
 from harness.frames.tiles import TileTable
 from harness.frames.types import Frame, FrameVerdict
-from tests.frames.strips import crc8 as slow_crc8
-from tests.frames.strips import screen, tile_crc, write_band
+from .strips import crc8 as slow_crc8
+from .strips import screen, tile_crc, write_band
 
 SMALL = (144, 96)  # height × width of a desktop with three bands, five rows of tiles (the last half high)
 

@@ -73,7 +73,7 @@ def test_the_fast_scan_equals_the_parser_fed_line_by_line(data: bytes, block: in
     assert list(scan(_Dribble(data, block), MarkerParser())) == read([data])[1]
 
 
-@given(st.lists(st.tuples(st.sampled_from(PIECES), st.integers(0, 40), st.sampled_from([b"a", b"\n", b" "])), max_size=8))
+@given(st.lists(st.tuples(st.sampled_from(PIECES), st.integers(0, 40), st.sampled_from([b"a", b" "])), max_size=8))
 @settings(deadline=None, max_examples=60)
 def test_the_fast_scan_equals_the_parser_around_lines_that_are_cut(parts: list[tuple[bytes, int, bytes]]) -> None:
     data = b"".join(fill * (LINE_LIMIT - near) + piece for piece, near, fill in parts)

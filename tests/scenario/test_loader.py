@@ -42,7 +42,7 @@ def _refused(tmp_path: Path, text: str) -> str:
         (HEAD + BOOT + '[[step]]\ndo = "expect"\nal = ["a"]\n', 8, "unknown key 'al'"),
         (HEAD + BOOT + '[[step]]\ndo = "frames"\nticks = "3"\n', 8, "ticks"),
         (HEAD + BOOT + '[[step]]\nall = ["a"]\n', 6, "'do' is missing"),
-        (HEAD + BOOT + '[[step]]\ndo = "expect"\nall = ["re:("]\n', 8, "re:("),
+        (HEAD + BOOT + '[[step]]\ndo = "expect"\nall = ["re:("]\n', 8, "not a regular expression"),
         (HEAD + BOOT + '[[step]]\ndo = "expect"\n', 6, "nothing to expect"),
         (HEAD + BOOT + '[[step]]\ndo = "expect"\nnone = ["x"]\n', 6, "during"),
         (HEAD + BOOT + '[[step]]\ndo = "pointer"\nx = 1\ny = 2\naction = "drag"\n', 6, "to_x"),

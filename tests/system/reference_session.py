@@ -1,4 +1,4 @@
-"""A session with the reference guest in the virtual clock: commands, input and pictures, one after the other, for tests."""
+"""A session with the reference guest in the virtual clock, for tests: commands, input and pictures, one by one."""
 
 import asyncio
 from contextlib import asynccontextmanager, suppress

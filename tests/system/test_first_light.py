@@ -56,7 +56,8 @@ def test_twenty_runs_on_a_loaded_host_have_one_fingerprint(play: Play) -> None:
 
 def test_the_wall_clock_has_no_fingerprint_and_still_checks_frames(play: Play) -> None:
     (scenario,) = collect([ROOT / "scenarios/smoke/first-light.toml"])
-    outcome = play(replace(scenario, clock="wall", steps=(*scenario.steps[:5],)))
+    outcome = play(replace(scenario, clock="wall"))
+    assert outcome.verdict.frames_checked >= 5
     assert outcome.verdict.fingerprint is None
     assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
 

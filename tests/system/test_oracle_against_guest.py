@@ -25,10 +25,9 @@ VERBS = (
     + ["pointer"] * 6
     + ["frames"] * 6
 )
-KEYS = (
-    "a z 1 0 slash backslash grave_accent apostrophe semicolon bracket_left minus equal spc ret backspace shift shift_r "
-    "tab esc f1 up kp_5 kp_add kp_enter caps_lock ctrl alt"
-).split()
+KEYS = ["a", "z", "1", "0", "slash", "backslash", "grave_accent", "apostrophe", "semicolon", "bracket_left", "minus"]
+KEYS += ["equal", "spc", "ret", "backspace", "shift", "shift_r"]
+KEYS += ["tab", "esc", "f1", "up", "kp_5", "kp_add", "kp_enter", "caps_lock", "ctrl", "alt"]  # these type nothing
 
 
 async def random_step(session, chance, log, buttons):
@@ -86,7 +85,7 @@ async def random_step(session, chance, log, buttons):
 
 
 async def compare_sessions(folder, seed, steps):
-    """Play *steps* random steps; after every tick the screen must be the oracle's, to the bit. Returns frames compared."""
+    """Play random steps; after every tick the screen must be the oracle's, to the bit. Returns the frames compared."""
     chance, log, buttons, compared = random.Random(seed), [], {}, 0
     async with reference(folder) as session:
         for step in range(steps):
