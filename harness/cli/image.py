@@ -113,9 +113,17 @@ def _named(names: tuple[str, ...]) -> list[Profile]:
 
 def _unbuilt() -> list[Profile]:
     """The images whose files are stale or not there, of those that have a build."""
+    from harness.errors import UsageError
     from harness.targets.loader import image_files, load_profile
     from harness.targets.needs import Readiness, status
 
-    profiles = [load_profile(path) for path in image_files().values()]
-    wanted = {Readiness.STALE, Readiness.NOT_BUILT}
-    return [profile for profile in profiles if profile.build.command and status(profile).readiness in wanted]
+    found = []
+    for path in image_files().values():
+        try:
+            profile = load_profile(path)
+        except UsageError as error:  # one wrong profile must not keep the others from being built
+            say(error.what)
+            continue
+        if profile.build.command and status(profile).readiness in {Readiness.STALE, Readiness.NOT_BUILT}:
+            found.append(profile)
+    return found

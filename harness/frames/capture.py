@@ -50,16 +50,18 @@ class Capture:
         :raises harness.errors.LabError: if QEMU cannot take one.
         """
         async with self._still(exact):
-            pixels = self._vram.read() if self._vram is not None and not certain else None
+            taken = self._vram.read() if self._vram is not None and not certain else None
+            now = time.monotonic_ns() if self._journal is None else self._journal.now_ns()
             way = "vram"
-            if pixels is None:
-                pixels, way = await self._screendump(), "screendump"
+            if taken is None:
+                shown = await self._screendump()
+                taken, way = (shown, digest_of(shown)), "screendump"
                 if self._vram is not None and not self._vram.hopeless:
-                    await self._vram.prove(pixels)
+                    await self._vram.prove(shown)
         self._note_way()
+        pixels, digest = taken
         pixels.flags.writeable = False
-        now = time.monotonic_ns() if self._journal is None else self._journal.now_ns()
-        return Frame(pixels, digest_of(pixels), now, way)
+        return Frame(pixels, digest, now, way)
 
     def close(self) -> None:
         """Remove what an interrupted screendump left behind."""

@@ -129,12 +129,24 @@ def _sizes(expected: Pixels, got: Pixels) -> Difference:
 
 
 def _describe(bits: Bits, expected: Pixels, got: Pixels, left: int, top: int) -> Difference:
-    ys, xs = np.nonzero(bits)
-    if not len(ys):
+    rows = np.flatnonzero(bits.any(axis=1))
+    if not len(rows):
         return EQUAL
-    x, y = int(xs[0]), int(ys[0])
-    box = Rect(left + int(xs.min()), top + int(ys.min()), int(xs.max() - xs.min()) + 1, int(ys[-1] - ys[0]) + 1)
-    first = PixelPair(left + x, top + y, int(expected[y, x]), int(got[y, x]))
-    stride = (left + bits.shape[1]) // TILE + 1
-    hit = np.unique((ys + top) // TILE * stride + (xs + left) // TILE)[:_TILES_LISTED]
-    return Difference(len(ys), box, first, tuple((int(t) % stride, int(t) // stride) for t in hit))
+    above, below = int(rows[0]), int(rows[-1])
+    columns = np.flatnonzero(bits[above : below + 1].any(axis=0))
+    box = Rect(left + int(columns[0]), top + above, int(columns[-1] - columns[0]) + 1, below - above + 1)
+    x = int(bits[above].argmax())
+    first = PixelPair(left + x, top + above, int(expected[above, x]), int(got[above, x]))
+    return Difference(int(np.count_nonzero(bits)), box, first, _tiles(bits, box, left, top))
+
+
+def _tiles(bits: Bits, box: Rect, left: int, top: int) -> tuple[tuple[int, int], ...]:
+    """The tiles of the whole picture that hold differences, row by row."""
+    found: list[tuple[int, int]] = []
+    for row in range(box.y // TILE, (box.y + box.h - 1) // TILE + 1):
+        rows = bits[max(row * TILE - top, 0) : (row + 1) * TILE - top]
+        columns = np.flatnonzero(rows.any(axis=0)) + left
+        found.extend((column, row) for column in dict.fromkeys((columns // TILE).tolist()))
+        if len(found) >= _TILES_LISTED:
+            break
+    return tuple(found[:_TILES_LISTED])

@@ -38,7 +38,7 @@ class Lane:
         self.density = [0] * BINS
         self._span_ns = max(span_ns, 1)
         self._first: list[Item] = []
-        self._last: deque[Item] = deque()
+        self._last: deque[Item] = deque(maxlen=KEPT)
 
     @property
     def items(self) -> list[Item]:

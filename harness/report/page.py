@@ -268,11 +268,7 @@ def _facts(bundle: Bundle, manifest: Mapping[str, Any], verdict: RunVerdict, see
             verdict.fingerprint is not None,
         ),
         ("target", seen.start.get("target"), False),
-        *(
-            (str(key).replace("_", " "), value, True)
-            for key, value in list(seen.start.items())[:20]
-            if key not in known
-        ),
+        *((label_of(str(key)), value, True) for key, value in list(seen.start.items())[:20] if key not in known),
         ("machine starts", seen.starts if seen.starts > 1 else None, False),
         ("started", started, False),
         ("host", host.get("system"), False),

@@ -16,7 +16,7 @@ _ROW = 24
 _BAR = 14
 _TOP = 22  # the axis
 _CHAR = 6.1  # width of a character of a bar's text
-_TICKS = 8  # about that many
+_TICKS = 10  # about that many
 _TITLE_LINES = 500
 
 

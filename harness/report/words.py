@@ -29,6 +29,8 @@ _LABELS = {
     "steal_ratio": "host time stolen",
     "window_s": "looked at",
     "cpu": "CPU",
+    "qemu": "QEMU",
+    "accel": "accelerator",
     "cr2": "CR2",
     "cr3": "CR3",
 }

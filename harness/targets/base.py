@@ -1,4 +1,4 @@
-"""What a target is: a place where a kernel runs, seen through a console and, where there are, a control port and QMP."""
+"""What a target is: where a kernel runs, seen through a console and, where there are, a control port and QMP."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Target(Protocol):
 
     @property
     def control(self) -> BytePort | None:
-        """The control channel where it has a port of its own; None where it rides inline on the console or is missing."""
+        """The control channel where it has a port of its own; None where it rides on the console or is missing."""
         ...
 
     @property
@@ -85,7 +85,7 @@ class Target(Protocol):
         ...
 
     async def postmortem(self) -> Mapping[str, Any]:
-        """What the machine looks like from outside after a deadline or a death, JSON-able; `{}` where nothing can be seen.
+        """What the machine looks like from outside after a deadline or a death, JSON-able; `{}` if nothing can be seen.
 
         Returns within `TIMEOUTS.postmortem`, whatever the machine does.
         """

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import socket
-from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,33 +61,6 @@ class Life:
         """Whether the last that QEMU's log tells is a triple fault; it is written before the event of the shutdown."""
         text = self.log.pull() if self.log is not None else b""
         return text.rfind(b"Triple fault") > text.rfind(b"CPU Reset")
-
-
-def check_files(profile: Profile) -> None:
-    """:raises UsageError: naming every file of the profile that is not there."""
-    missing = [f"{what} {path}" for what, path in _files(profile) if not path.exists()]
-    if missing:
-        build = profile.build.command
-        raise UsageError(
-            f"the image {profile.name} cannot boot: there is no {', no '.join(missing)}",
-            f"build it: harness image build {profile.name}" if build else "",
-        )
-
-
-def _files(profile: Profile) -> Iterator[tuple[str, Path]]:
-    boot, machine = profile.boot, profile.machine
-    disks = [*([boot.disk] if boot.disk is not None else []), *machine.disks]
-    named = [
-        ("kernel", boot.kernel),
-        ("initrd", boot.initrd),
-        ("ISO image", boot.cdrom),
-        ("EFI directory", boot.esp),
-        ("firmware", boot.firmware_code),
-        ("firmware variables", boot.firmware_vars),
-        ("firmware", Path(machine.bios) if machine.bios is not None and "/" in machine.bios else None),
-        *(("disk", disk.file) for disk in disks),
-    ]
-    yield from ((what, path) for what, path in named if path is not None)
 
 
 @dataclass(frozen=True, slots=True)

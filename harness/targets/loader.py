@@ -42,9 +42,10 @@ def find_image(name: str, *, relative_to: Path | None = None) -> Profile:
 
 
 def image_files() -> dict[str, Path]:
-    """The profiles that ship with the harness, by name."""
+    """The profiles that ship with the harness, by name. TOML files of other kinds (marker schemas) have no [boot]."""
     folder = data_folder("images")
-    return {path.stem: path for path in sorted(folder.glob("*/*.toml"))} if folder is not None else {}
+    paths = sorted(folder.glob("*/*.toml")) if folder is not None else []
+    return {path.stem: path for path in paths if "[boot]" in path.read_text(encoding="utf-8", errors="replace")}
 
 
 def load_profile(path: Path) -> Profile:
@@ -58,7 +59,7 @@ def load_profile(path: Path) -> Profile:
     if "folder" in document.data:
         wrong.append(Problem(("folder",), "unknown key 'folder' at the top level"))  # ours to set
     if profile.name != path.stem:
-        wrong.append(Problem(("name",), f"name: should be {path.stem!r}, as the file is called: that is how it is found"))
+        wrong.append(Problem(("name",), f"name: should be {path.stem!r}, as the file is called: it is found by that"))
     if wrong:
         raise refuse(path, document.locate, wrong)
     return _placed(replace(profile, folder=path.parent.absolute()))

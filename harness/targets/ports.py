@@ -124,7 +124,7 @@ class LifePort:
         return rest
 
     def unread(self) -> int:
-        return 0 if self._port is None else self._port.unread()
+        return len(self._rest) + (0 if self._port is None else self._port.unread())
 
     async def write(self, data: bytes) -> None:
         """:raises TargetLost: if no life is there to take it."""

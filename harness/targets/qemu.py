@@ -15,7 +15,8 @@ from harness.targets.accel import choose
 from harness.targets.argv import Launch
 from harness.targets.base import Capability, TargetExit
 from harness.targets.host import HostSample, host_sample
-from harness.targets.launcher import Life, PrivateFiles, check_files, copy_files, start_life
+from harness.targets.launcher import Life, PrivateFiles, copy_files, start_life
+from harness.targets.needs import require
 from harness.targets.ports import FilePair, LifePort, SharedConsole
 from harness.targets.postmortem import sample_machine
 from harness.targets.profile import Profile
@@ -107,7 +108,7 @@ class QemuTarget:
         """
         if self._session is not None:
             raise UsageError(f"the target {self.name} has been started before")
-        check_files(self.profile)
+        require(self.profile)
         if self.launch.clock == "virtual" and self.launch.accel == "auto":
             self.launch = replace(self.launch, accel="tcg")
         self.launch = replace(self.launch, accel=await choose(self.launch.accel, self.profile.machine.arch))

@@ -9,7 +9,8 @@ from harness.clients.control import ControlLink
 from harness.clients.follower import SceneFollower
 from harness.console.pump import Console
 from harness.console.stream import ConsoleStream
-from harness.evidence.journal import Journal
+from harness.console.types import Chunk
+from harness.evidence.journal import Journal, read_events
 from harness.frames.capture import Capture
 from harness.frames.identity import IdentityChecker
 from harness.markers.parser import MarkerParser
@@ -69,6 +70,20 @@ class Session:
         frame = await self.capture.grab(exact=False)
         claim = self.follower.claim
         return frame, self.checker.check(frame, self.follower.least, claim and (claim.number, claim.crc))
+
+
+def replay(folder):
+    """The scene worked out again from the files of an ended session alone, as an offline judge does it."""
+    follower, stream, parser = SceneFollower(), ConsoleStream(), MarkerParser()
+    serial = (folder / "serial.bin").read_bytes()
+    for event in read_events(folder / "journal.jsonl"):
+        follower.observe(event)
+        if event.kind == "serial":
+            offset = event.data["offset"]
+            for line in stream.feed(Chunk(offset, serial[offset : offset + event.data["len"]], event.host_ns)):
+                for marker in parser.feed(line):
+                    follower.observe_marker(marker)
+    return follower
 
 
 def key(qcode, down):

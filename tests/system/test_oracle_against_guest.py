@@ -6,15 +6,13 @@ import random
 import numpy as np
 import pytest
 
-from harness.clients.follower import SceneFollower
-from harness.evidence.journal import read_events
 from harness.frames import font
 from harness.frames.compare import compare
 from harness.frames.identity import desktop_of
 from harness.frames.oracle import render
 from harness.frames.types import FrameVerdict
 
-from .reference_session import button, key, place, reference
+from .reference_session import button, key, place, reference, replay
 
 pytestmark = pytest.mark.system
 
@@ -102,11 +100,9 @@ async def compare_sessions(folder, seed, steps):
             assert difference.equal, f"{difference}; {story}"
             assert session.follower.claim.number == session.follower.least, f"frames are counted differently; {story}"
             compared += 1
-        again = SceneFollower()
-        for event in read_events(folder / "journal.jsonl"):
-            if event.kind.startswith("control."):
-                again.observe(event)
-        assert again.claim == session.follower.claim, "the journal tells another story than the live run"
+        live = session.follower
+    again = replay(folder)
+    assert (again.view(), again.claim) == (live.view(), live.claim), "the journal tells another story than the live run"
     return compared
 
 

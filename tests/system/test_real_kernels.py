@@ -95,7 +95,7 @@ def test_a_kernel_without_its_first_program_is_a_crash_named_by_its_panic(tmp_pa
 def test_a_screen_with_one_other_digit_outside_the_mask_fails_with_a_difference_picture(tmp_path: Path) -> None:
     image = 'image = "memtest86plus"\n'
     more_memory = f'{image}set."machine.memory_mb" = 65\n'
-    settled = 'do = "boot"\nuntil = "Using: All Cores"'  # until then that line differs too
+    settled = 'do = "boot", until = "Using: All Cores"'  # until then that line differs too
     changes = ((image, more_memory), ('do = "boot"', settled), ("timeout = 20", "timeout = 1"))
     scenario = changed("memtest86plus", tmp_path, *changes)
     code, run = run_and_judge_again(scenario, tmp_path)
