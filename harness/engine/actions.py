@@ -145,7 +145,8 @@ async def dialogue(ctx: Context, index: int, step: s.Dialogue) -> None:
 
     deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
     async with Dialogue(ctx.console) as talk:
-        for exchange in step.exchange:
+        for number, exchange in enumerate(step.exchange, 1):
+            ctx.journal.append("dialogue", step=index, exchange=number, expect=exchange.expect)
             try:
                 await ctx.guarded(talk.expect([exchange.expect], deadline.left), deadline)
             except DialogueTimeoutError:

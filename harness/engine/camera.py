@@ -60,13 +60,13 @@ class Camera:
             frame, stable = await self._hold_still(frame, deadline)
             self._approve(step, frame)
         elif step.against in {"golden", "not-blank"}:
-            previous = None
-            while not frames.would_match(step, frame) and deadline.left > 0:
-                previous = frame
+            found, previous = frames.result(step, frame, stable=True)[0], None
+            while not found.matches and deadline.left > 0:
                 await asyncio.sleep(_PACE)
                 self._ctx.waits.check_fatal()
-                frame = await self.grab()
-            stable = previous is None or previous.digest == frame.digest
+                frame, previous = await self.grab(), found
+                found = frames.result(step, frame, stable=True)[0]
+            stable = previous is None or found.matches or previous == found
         else:
             stable = True
         self._record(index, step.name, frame, stable=stable)

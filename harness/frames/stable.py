@@ -1,4 +1,4 @@
-"""A picture of a screen that names no frames: taken again until it holds still, and is what is waited for."""
+"""Pictures of a screen that has no instant of its own: taken again until one of them can be judged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.frames.compare import Bits
+from harness.frames.identity import decode_strip
 from harness.frames.types import Frame
 
 REPAINT = 0.05  # s between two pictures: three refreshes at 60 Hz, so that what is being drawn shows up as a change
@@ -32,7 +33,7 @@ async def settle(
 ) -> Settled:
     """Take pictures until two in a row are equal and *accept* likes them, or *seconds* have passed.
 
-    Such a screen has no event for a repaint, so it has to be sampled. At least two pictures are taken.
+    A screen without frame identity has no event for a repaint, so it has to be sampled. At least two pictures are taken.
 
     :param ignore: True where a change does not count (a clock, a blinking cursor); of the screen's size.
     """
@@ -45,6 +46,19 @@ async def settle(
         stable = _equal(before, frame, ignore)
         if (stable and (accept is None or accept(frame))) or clock.time() >= end:
             return Settled(frame, stable)
+
+
+async def whole(grab: Callable[[], Awaitable[Frame]], seconds: float) -> Frame:
+    """The first picture whose identity strip is that of one frame, or the last one taken when *seconds* have passed.
+
+    For a guest that presents while it is looked at (wall clock): an exact instant may lie within a present, and only a
+    strip that stays torn tells of a defect.
+    """
+    clock = asyncio.get_running_loop()
+    end = clock.time() + seconds
+    while not decode_strip((frame := await grab()).pixels).whole and clock.time() < end:
+        await asyncio.sleep(0)
+    return frame
 
 
 def _equal(a: Frame, b: Frame, ignore: Bits | None) -> bool:

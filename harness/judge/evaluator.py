@@ -307,11 +307,11 @@ class Evaluator:
             expectation.finish(elapsed=status == "elapsed")
             self._settle(index, expectation)
         elif check is not None and check.kind != "frame" and check.status is CheckStatus.PENDING and status == "done":
-            check.status = CheckStatus.MET
+            check.status, check.reason = CheckStatus.MET, ""
             check.evidence.append({"host_ns": event.host_ns, "guest_us": self.guest_us})
         if status == "timeout" and not self.findings:
             if check is not None and check.status is CheckStatus.PENDING:
-                check.status, check.reason = CheckStatus.BROKEN, "its deadline passed"
+                check.status, check.reason = CheckStatus.BROKEN, check.reason or "its deadline passed"
             self._timeout = event
         elif status == "failed":
             reason = str(event.data.get("reason", ""))
@@ -451,7 +451,7 @@ class Evaluator:
     def _expired(self, timeout: Event, sample: Mapping[str, Any] | None) -> None:
         index = int(timeout.data["index"])
         check = self._by_step.get(index)
-        expectation_reason = f" ({check.reason})" if check is not None and check.reason and check.kind == "expect" else ""
+        expectation_reason = f" ({check.reason})" if check is not None and check.reason else ""
         partial = self._stream.partial
         expiry = Expiry(
             waited_for=f"step {index + 1}, {describe(self.scenario.steps[index])}{expectation_reason}",
@@ -471,6 +471,10 @@ class Evaluator:
 
     def _lab_error(self, event: Event) -> None:
         self._find(Verdict.INCONCLUSIVE, str(event.data.get("cause", "lab")), safe(str(event.data.get("what", "")), 500))
+
+    def _dialogue(self, event: Event) -> None:
+        check = self._by_step[int(event.data["step"])]
+        check.reason = f"exchange {event.data['exchange']} waited for {safe(str(event.data['expect']), 200)}"
 
     def _note(self, event: Event) -> None:
         self.notes.append(safe(str(event.data.get("text", "")), 500))
@@ -534,6 +538,7 @@ _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "postmortem": Evaluator._postmortem,
     "run.interrupted": Evaluator._interrupt,
     "lab.error": Evaluator._lab_error,
+    "dialogue": Evaluator._dialogue,
     "note": Evaluator._note,
     "run.end": Evaluator._run_end,
 }

@@ -144,10 +144,6 @@ class LiveFrames(SceneFrames):
         """The picture that the next `frame` event is about."""
         self._shown = frame
 
-    def would_match(self, step: CheckFrame, frame: Frame) -> bool:
-        """Whether the check would pass with this picture; asked before it is decided to take another."""
-        return self.result(step, frame, stable=True)[0].matches
-
     def picture(self, event: Event) -> Frame:
         if self._shown is None or self._shown.digest != event.data["digest"]:
             raise LabError("a frame event without its picture")

@@ -65,8 +65,9 @@ class Lane:
 
 
 class StepTime(NamedTuple):
-    """When a step ran; `end_ns` is None if it did not end."""
+    """When a step ran, and what it was; `end_ns` is None if it did not end."""
 
+    what: str
     begin_ns: int
     end_ns: int | None
     status: str
@@ -149,7 +150,7 @@ class _Reader:
                 self._serial(event)
             case "step.begin":
                 index = int(event.data["index"])
-                self._step = index, event.host_ns, f"{index + 1} {clip(event.data.get('what'), _LABEL)}"
+                self._step = index, event.host_ns, clip(event.data.get("what"), _LABEL)
             case "step.end":
                 self._end_step(event.host_ns, str(event.data.get("status", "")))
             case "control.send":
@@ -198,9 +199,9 @@ class _Reader:
             return
         (index, begin, what), self._step = self._step, None
         mood = {"done": "good", "elapsed": "good", "": "warn"}.get(status, "bad")
-        self._found.lanes["steps"].add(begin, what, mood, host_ns)
+        self._found.lanes["steps"].add(begin, f"{index + 1} {what}", mood, host_ns)
         if len(self._found.steps) < _STEPS:
-            self._found.steps[index] = StepTime(begin, host_ns if ended else None, status)
+            self._found.steps[index] = StepTime(what, begin, host_ns if ended else None, status)
 
     def _answer(self, event: Event) -> None:
         begin, payload = self._command or (event.host_ns, "")

@@ -152,7 +152,7 @@ def gather(bundle: Bundle, verdict: RunVerdict) -> Page:
         verdict=str(verdict.verdict).replace("_", " "),
         means=_MEANS[verdict.verdict],
         cause=findings[0] if findings else None,
-        cause_places=_places(first, verdict, seen, serial, frames) if first else [],
+        cause_places=_places(first, seen, serial, frames) if first else [],
         cause_evidence=[chip for chip in findings[0].evidence if chip.label not in {"byte", "line"}]
         if findings
         else [],
@@ -227,12 +227,12 @@ def _figures(verdict: RunVerdict) -> list[Fact]:
     return figures
 
 
-def _places(first: Finding, verdict: RunVerdict, seen: Scan, serial: SerialView, frames: FrameView) -> list[Chip]:
+def _places(first: Finding, seen: Scan, serial: SerialView, frames: FrameView) -> list[Chip]:
     """Where the first cause is: step, time, journal, and links to where the page shows it."""
     places = []
-    check = next((c for c in verdict.checks if c.step == first.step and first.step is not None), None)
     if first.step is not None:
-        places.append(Chip("step", f"{first.step + 1}{f' ({clip(check.what, 120)})' if check else ''}", mono=False))
+        ran = seen.steps.get(first.step)
+        places.append(Chip("step", f"{first.step + 1}{f' ({clip(ran.what, 120)})' if ran else ''}", mono=False))
     if first.seq in seen.times:
         places.append(Chip("at", seconds(seen.times[first.seq]), "#timeline", mono=False))
     places.append(Chip("journal event", str(first.seq), mono=False))

@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
+from harness.console.regex import compile_regex
 from harness.errors import UsageError
 from harness.markers.match import Pattern
 from harness.scenario import expand
 from harness.scenario.model import ClockMode, Responder, Rules, Scenario
-from harness.scenario.steps import Boot, CheckFrame, Count, Expect, Pointer, Relaunch, Reset, Step
+from harness.scenario.steps import Boot, CheckFrame, Count, Dialogue, Expect, Pointer, Relaunch, Reset, Step
 from harness.toml import Problem, TomlFile, load_toml, refuse, validate
 from harness.toml_positions import Loc
 
@@ -109,6 +110,12 @@ def _problems(scenario: ScenarioFile) -> Iterator[Problem]:
 def _step_problems(place: Loc, step: Step) -> Iterator[Problem]:
     if isinstance(step, (Boot, Reset, Relaunch)) and step.until:
         yield from _pattern((*place, "until"), step.until)
+    if isinstance(step, Dialogue):
+        for index, exchange in enumerate(step.exchange):
+            try:
+                compile_regex(exchange.expect, bounded=True)
+            except UsageError as error:
+                yield Problem((*place, "exchange", index, "expect"), error.what)
     if isinstance(step, Pointer) and (step.action == "drag") != (step.to_x is not None and step.to_y is not None):
         yield Problem(place, "a drag, and nothing else, needs to_x and to_y")
     if isinstance(step, Expect):

@@ -6,8 +6,10 @@ import numpy as np
 
 from harness.frames.compare import ignore_rects
 from harness.frames.digest import digest_of
-from harness.frames.stable import settle
+from harness.frames.stable import settle, whole
 from harness.frames.types import Frame, Rect
+
+from .strips import screen, write_band
 
 
 def frame(value, corner=0):
@@ -60,3 +62,33 @@ def test_a_blinking_corner_counts_unless_it_is_masked():
     blinking = [frame(1, corner) for corner in range(2)]
     assert not run(blinking, seconds=0)[0].stable
     assert run(blinking, seconds=0, ignore=ignore_rects([Rect(0, 0, 1, 1)], 8, 8))[0].stable
+
+
+def strip(torn):
+    pixels = screen(np.zeros((96, 64), np.uint32), 4)
+    if torn:
+        write_band(pixels, 1, 3, 0)
+    return Frame(pixels, digest_of(pixels), 0, "screendump")
+
+
+def first_whole(pictures, seconds):
+    """whole over *pictures* (the last one for ever); its result and how many were taken."""
+    taken = 0
+
+    async def grab():
+        nonlocal taken
+        taken += 1
+        return pictures[min(taken, len(pictures)) - 1]
+
+    return asyncio.run(whole(grab, seconds)), taken
+
+
+def test_a_picture_caught_in_a_present_is_taken_again():
+    good = strip(torn=False)
+    assert first_whole([strip(torn=True), strip(torn=True), good], 60) == (good, 3)
+    assert first_whole([good], 60) == (good, 1)
+
+
+def test_a_screen_that_stays_torn_is_given_as_it_is():
+    bad = strip(torn=True)
+    assert first_whole([bad], 0) == (bad, 1)

@@ -58,7 +58,9 @@ class Maker:
         self.received += len(data)
         return event
 
-    def picture(self, file: str, size: tuple[int, int] = (1024, 768), colour: int = 0x1E2A38, dot: tuple[int, int] | None = None) -> str:
+    def picture(
+        self, file: str, size: tuple[int, int] = (1024, 768), colour: int = 0x1E2A38, dot: tuple[int, int] | None = None
+    ) -> str:
         image = Image.new("RGB", size, (colour >> 16, colour >> 8 & 255, colour & 255))
         draw = ImageDraw.Draw(image)
         draw.rectangle((0, 0, size[0], 23), (0x10, 0x16, 0x1E))
@@ -79,12 +81,22 @@ class Maker:
         self.at(end)
         self.add("step.end", index=index, status=status)
 
-    def check(self, step: int | None, kind: str, what: str, status: CheckStatus = CheckStatus.MET, reason: str = "", **entry: Any) -> Check:
+    def check(
+        self,
+        step: int | None,
+        kind: str,
+        what: str,
+        status: CheckStatus = CheckStatus.MET,
+        reason: str = "",
+        **entry: Any,
+    ) -> Check:
         made = Check(step, kind, what, status, reason, [entry] if entry else [])
         self.checks.append(made)
         return made
 
-    def find(self, verdict: Verdict, cause: str, what: str, event: Event, step: int | None = None, **evidence: Any) -> None:
+    def find(
+        self, verdict: Verdict, cause: str, what: str, event: Event, step: int | None = None, **evidence: Any
+    ) -> None:
         self.findings.append(Finding(verdict, cause, what, event.seq, step, evidence))
 
     def verdict(self, **more: Any) -> RunVerdict:
@@ -131,6 +143,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Maker]]:
 
 def failed_run(maker: Maker) -> RunVerdict:
     """A run of the reference guest in which one pixel was wrong."""
+
     def says(*lines: str) -> Event:
         return maker.serial("".join(f"{line}\n" for line in lines).encode())
 
@@ -142,16 +155,30 @@ def failed_run(maker: Maker) -> RunVerdict:
     maker.add("qmp.event", name="RESUME", data={}, timestamp=1.0)
     maker.add("step.begin", index=0, do="boot", what="boot until RAYOS_CONTROL:READY:*:*")
     maker.at(0.047)
-    says("reference guest 1 (release)", "RAYOS_KIT:BOOT:1:release", "RAYOS_KIT:DESKTOP:992:768", "RAYOS_CONTROL:READY:0:3402")
+    says(
+        "reference guest 1 (release)",
+        "RAYOS_KIT:BOOT:1:release",
+        "RAYOS_KIT:DESKTOP:992:768",
+        "RAYOS_CONTROL:READY:0:3402",
+    )
     maker.add("step.end", index=0, status="done")
     maker.check(0, "expect", "boot until RAYOS_CONTROL:READY:*:*", condition="all", pattern="RAYOS_CONTROL:READY:*:*", seen=1,
                 text="RAYOS_CONTROL:READY:0:3402", offset=84, line=4, epoch=0, host_ns=47_000_000)  # fmt: skip
     maker.add("step.begin", index=1, do="command", what="command scenario name=first-light (and 4 more)")
-    for i, command in enumerate(("scenario name=first-light", *(f"create id={n} x={90 * n} y=110 w=320 h=220 color=466b9c" for n in range(1, 5))), 1):
+    for i, command in enumerate(
+        (
+            "scenario name=first-light",
+            *(f"create id={n} x={90 * n} y=110 w=320 h=220 color=466b9c" for n in range(1, 5)),
+        ),
+        1,
+    ):
         maker.at(0.047 + i * 0.004)
         maker.add("control.send", cseq=i, payload=command)
         maker.at(0.049 + i * 0.004)
-        says(f"RAYOS_SOAK:CLIENT_CREATED:{i}" if i > 1 else "RAYOS_INTEGRATION:SCENARIO_START:first-light", f"RAYOS_CONTROL:READY:{i}:{3402 + i * 811}")
+        says(
+            f"RAYOS_SOAK:CLIENT_CREATED:{i}" if i > 1 else "RAYOS_INTEGRATION:SCENARIO_START:first-light",
+            f"RAYOS_CONTROL:READY:{i}:{3402 + i * 811}",
+        )
         maker.add("control.reply", cseq=i, ok=True, payload="ok")
     maker.add("step.end", index=1, status="done")
     maker.check(1, "expect", "all of RAYOS_SOAK:CLIENT_CREATED:1 … 4", condition="count", pattern="RAYOS_SOAK:CLIENT_CREATED:*", seen=4,
@@ -180,15 +207,38 @@ def failed_run(maker: Maker) -> RunVerdict:
     maker.picture("frames/0002-77f00dbabe42.diff.png", (992, 768), 0x0D3B1E)
     file = maker.picture("frames/0002-77f00dbabe42.png", dot=(500, 400))
     maker.at(0.214)
-    event = maker.add("frame", step=6, name="typed text", digest="77f0" * 8, width=1024, height=768, way="vram", stable=True, file=file)
+    event = maker.add(
+        "frame",
+        step=6,
+        name="typed text",
+        digest="77f0" * 8,
+        width=1024,
+        height=768,
+        way="vram",
+        stable=True,
+        file=file,
+    )
     maker.at(0.231)
     maker.add("step.end", index=6, status="aborted")
     reason = "1 pixel differs, in 1×1 at (500, 400); first (500, 400) is 1e2af0, expected 1e2a38"
     maker.check(6, "frame", "check-frame typed text against scene", CheckStatus.BROKEN, reason, verdict="MISMATCH", file=file, way="vram",
                 number=9, crc="5be1d00d", differing=1, box=[500, 400, 1, 1], first={"x": 500, "y": 400, "expected": "1e2a38", "got": "1e2af0"},
                 expected_file=file.replace(".png", ".expected.png"), difference_file=file.replace(".png", ".diff.png"))  # fmt: skip
-    maker.find(Verdict.FAIL, "frame-mismatch", f"check-frame typed text against scene: MISMATCH: {reason}", event, step=6, file=file)
-    maker.check(7, "expect", "expect RAYOS_INTEGRATION:SCENARIO_COMPLETE:first-light:pass", CheckStatus.NOT_REACHED, "the run ended before it")
+    maker.find(
+        Verdict.FAIL,
+        "frame-mismatch",
+        f"check-frame typed text against scene: MISMATCH: {reason}",
+        event,
+        step=6,
+        file=file,
+    )
+    maker.check(
+        7,
+        "expect",
+        "expect RAYOS_INTEGRATION:SCENARIO_COMPLETE:first-light:pass",
+        CheckStatus.NOT_REACHED,
+        "the run ended before it",
+    )
     maker.check(8, "exit", "shutdown", CheckStatus.NOT_REACHED, "the run ended before it")
     maker.check(None, "forbid", "never: text:=== ")
     maker.check(None, "rule", "rules of SOAK, INTEGRATION")
@@ -198,7 +248,9 @@ def failed_run(maker: Maker) -> RunVerdict:
     maker.add("target.exit", returncode=0, asked=True, stderr="", shutdown_reason="host-qmp-quit")
     maker.at(0.264)
     maker.add("serial.end", kept=maker.received, dropped=0)
-    return maker.verdict(notes=["the fast way to the screen is not to be had here (gpa2hva refused): pictures come by screendump"])
+    return maker.verdict(
+        notes=["the fast way to the screen is not to be had here (gpa2hva refused): pictures come by screendump"]
+    )
 
 
 def frame(maker: Maker, step: int, at: float, name: str, file: str, number: int, colour: int = 0x1E2A38) -> None:
@@ -207,15 +259,29 @@ def frame(maker: Maker, step: int, at: float, name: str, file: str, number: int,
     maker.add("step.begin", index=step, do="check-frame", what=f"check-frame {name} against scene")
     maker.picture(file, colour=colour)
     maker.at(at + 0.007)
-    maker.add("frame", step=step, name=name, digest=file[-16:-4], width=1024, height=768, way="vram", stable=True, file=file)
+    maker.add(
+        "frame", step=step, name=name, digest=file[-16:-4], width=1024, height=768, way="vram", stable=True, file=file
+    )
     maker.at(at + 0.009)
     maker.add("step.end", index=step, status="done")
-    maker.check(step, "frame", f"check-frame {name} against scene", verdict="MATCH", file=file, way="vram", number=number, crc="0badcafe")
+    maker.check(
+        step,
+        "frame",
+        f"check-frame {name} against scene",
+        verdict="MATCH",
+        file=file,
+        way="vram",
+        number=number,
+        crc="0badcafe",
+    )
 
 
 def sample(maker: Maker, **more: Any) -> Event:
     """A post mortem as `harness.targets.postmortem` writes it."""
-    registers = "\n".join(f"R{a:<2}={'%016x' % (a * 0x1111)} R{b:<2}={'%016x' % (b * 0x2222)}" for a, b in ((8, 9), (10, 11), (12, 13), (14, 15)))
+    registers = "\n".join(
+        f"R{a:<2}={'%016x' % (a * 0x1111)} R{b:<2}={'%016x' % (b * 0x2222)}"
+        for a, b in ((8, 9), (10, 11), (12, 13), (14, 15))
+    )
     values: Mapping[str, Any] = {
         "process_state": "S", "was_stopped": False, "window_s": 1.201, "run_delay_ratio": 0.02, "vcpu_cpu_ratio": 0.004, "steal_ratio": 0.0,
         "qmp_answered": True, "qmp_status": "running", "cpu": 0, "halted": True, "interrupts_enabled": True,

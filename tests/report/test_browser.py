@@ -25,7 +25,9 @@ SCRIPT = "<script>document.title = 'it ran'</script>"
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install --no-install-recommends chromium)"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="chromium is not installed (apt-get install --no-install-recommends chromium)"
+    ),
 ]
 
 
@@ -39,8 +41,14 @@ def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-@pytest.mark.parametrize(("options", "bad"), [([], BAD_LIGHT), (["--blink-settings=preferredColorScheme=0"], BAD_DARK)], ids=["light", "dark"])
-def test_style_and_pictures_get_through_the_policy(make: Callable[..., Any], failed: Callable[..., Any], tmp_path: Path, options: list[str], bad: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("options", "bad"),
+    [([], BAD_LIGHT), (["--blink-settings=preferredColorScheme=0"], BAD_DARK)],
+    ids=["light", "dark"],
+)
+def test_style_and_pictures_get_through_the_policy(
+    make: Callable[..., Any], failed: Callable[..., Any], tmp_path: Path, options: list[str], bad: tuple[int, int, int]
+) -> None:
     maker = make()
     page = write_report(maker.bundle, failed(maker))
     shot = tmp_path / "shot.png"
@@ -49,7 +57,9 @@ def test_style_and_pictures_get_through_the_policy(make: Callable[..., Any], fai
         assert image.convert("RGB").getpixel((23, 80)) == bad  # the banner's left edge
 
 
-def test_a_magnified_difference_is_drawn_from_the_embedded_picture(make: Callable[..., Any], failed: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_magnified_difference_is_drawn_from_the_embedded_picture(
+    make: Callable[..., Any], failed: Callable[..., Any], tmp_path: Path
+) -> None:
     maker = make()
     page = write_report(maker.bundle, failed(maker))
     shot = tmp_path / "shot.png"
@@ -59,8 +69,12 @@ def test_a_magnified_difference_is_drawn_from_the_embedded_picture(make: Callabl
     assert 20 < colours.get((0x1E, 0x2A, 0xF0), 0) < 60  # one pixel, six times as large
 
 
-@pytest.mark.parametrize(("keep_policy", "title"), [(True, "PASS"), (False, "it ran")], ids=["with the policy", "without it"])
-def test_a_script_that_slipped_in_does_not_run(make: Callable[..., Any], tmp_path: Path, keep_policy: bool, title: str) -> None:
+@pytest.mark.parametrize(
+    ("keep_policy", "title"), [(True, "PASS"), (False, "it ran")], ids=["with the policy", "without it"]
+)
+def test_a_script_that_slipped_in_does_not_run(
+    make: Callable[..., Any], tmp_path: Path, keep_policy: bool, title: str
+) -> None:
     maker = make()
     maker.check(0, "expect", "boot", CheckStatus.MET)
     page = write_report(maker.bundle, maker.verdict())

@@ -40,7 +40,21 @@ def test_by_hand_the_console_is_the_terminal_and_nothing_private_is_left() -> No
 
 
 def test_what_the_user_asked_for_stays() -> None:
-    argv = ["qemu", "-serial", "mon:stdio", "-chardev", "vc,id=own", "-d", "int", "-D", "/tmp/log", "-append", "-x -S", "-gdb", "tcp::1234"]
+    argv = [
+        "qemu",
+        "-serial",
+        "mon:stdio",
+        "-chardev",
+        "vc,id=own",
+        "-d",
+        "int",
+        "-D",
+        "/tmp/log",
+        "-append",
+        "-x -S",
+        "-gdb",
+        "tcp::1234",
+    ]
     assert by_hand(argv) == argv
 
 

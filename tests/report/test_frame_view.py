@@ -14,7 +14,9 @@ from harness.report.frame_view import frame_view
 from harness.report.pictures import Album, dimensions
 
 
-def test_a_failed_frame_has_its_three_pictures_and_a_magnified_part(make: Callable[..., Any], failed: Callable[..., Any]) -> None:
+def test_a_failed_frame_has_its_three_pictures_and_a_magnified_part(
+    make: Callable[..., Any], failed: Callable[..., Any]
+) -> None:
     maker = make()
     verdict = failed(maker)
     album = Album(maker.bundle.path)
@@ -28,7 +30,9 @@ def test_a_failed_frame_has_its_three_pictures_and_a_magnified_part(make: Callab
     assert shot.whole == (0, 0, 1024, 768)
     assert shot.box == (500, 400, 1, 1)
     assert shot.loupe == (468, 380, 64, 40)
-    assert base64.b64decode(shot.panels[1].picture.data) == (maker.bundle.path / shot.panels[1].picture.file).read_bytes()
+    assert (
+        base64.b64decode(shot.panels[1].picture.data) == (maker.bundle.path / shot.panels[1].picture.file).read_bytes()
+    )
     assert [s.good for s in view.shots] == [True, True, False]
 
 
@@ -45,7 +49,9 @@ def test_a_failed_frame_has_its_three_pictures_and_a_magnified_part(make: Callab
         ([5, 5, 0, 1], None, None),
     ],
 )
-def test_the_magnified_part_holds_the_difference_and_lies_in_the_picture(make: Callable[..., Any], box: Any, first: Any, loupe: Any) -> None:
+def test_the_magnified_part_holds_the_difference_and_lies_in_the_picture(
+    make: Callable[..., Any], box: Any, first: Any, loupe: Any
+) -> None:
     maker = make()
     file = maker.picture("frames/0.png")
     maker.check(0, "frame", "desk", CheckStatus.BROKEN, "differs", verdict="MISMATCH", file=file, box=box, first=first)
@@ -87,7 +93,18 @@ def test_only_png_files_inside_the_bundle_are_embedded(make: Callable[..., Any],
     (maker.bundle.path / "frames/text.png").write_bytes(b"<svg onload=alert(1)>" + bytes(64))
     (maker.bundle.path / "frames/short.png").write_bytes(b"\x89PNG")
     album = Album(maker.bundle.path)
-    for file in ("../outside.png", str(outside), "frames/link.png", "frames/text.png", "frames/short.png", "frames", "nowhere.png", "a\0b", None, 7):
+    for file in (
+        "../outside.png",
+        str(outside),
+        "frames/link.png",
+        "frames/text.png",
+        "frames/short.png",
+        "frames",
+        "nowhere.png",
+        "a\0b",
+        None,
+        7,
+    ):
         assert album.add(file) is None
     assert set(album.left_out.values()) == {"not in the bundle", "not a PNG file", "embedded null byte"}
     assert list(album) == []

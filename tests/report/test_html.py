@@ -23,10 +23,12 @@ from harness.report.html import write_report
 from harness.verdicts import Verdict
 
 EVIL = (
-    "<script>alert(1)</script><img src=x onerror=alert(2)>' onload=\"x\" \x1b[31mred\x1b]0;title\x07 \x00\x08\x7f \ud800\udfff \x9b31m "
+    '<script>alert(1)</script><img src=x onerror=alert(2)>\' onload="x" \x1b[31mred\x1b]0;title\x07 \x00\x08\x7f \ud800\udfff \x9b31m '
     "\u202egnp.exe\u202c \u2066x\u2069 \u200b\ufeff {{7*7}} {% raw %} &lt; --> ]]> </style></svg></title>"
 )
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
 VOID = {"meta", "link", "br"}
 
 
@@ -45,7 +47,11 @@ class Inspector(HTMLParser):
         self.close()
         self.wrong += [f"never closed: {tag}" for tag in self._open]
         self.wrong += [f"doubled id: {i}" for i in set(self.ids) if self.ids.count(i) > 1]
-        self.wrong += [f"leads nowhere: {link}" for link in self.links if link != "#-" and link.startswith("#") and link[1:] not in self.ids]
+        self.wrong += [
+            f"leads nowhere: {link}"
+            for link in self.links
+            if link != "#-" and link.startswith("#") and link[1:] not in self.ids
+        ]
 
     @property
     def text(self) -> str:
@@ -102,18 +108,44 @@ def evil_run(maker: Any) -> RunVerdict:
     offset = maker.received
     event = maker.serial(EVIL.encode("utf-8", "surrogatepass") + b"\xff\xfe\xc3\n")
     maker.serial(b"\x00" * 3000 + b"y" * (1 << 20) + b"\n" + EVIL.encode("utf-8", "surrogatepass"))
-    for kind in ("control.send", "control.reply", "control.garbage", "console.send", "qmp.event", "note", "lab.error", "responder", EVIL):
+    for kind in (
+        "control.send",
+        "control.reply",
+        "control.garbage",
+        "console.send",
+        "qmp.event",
+        "note",
+        "lab.error",
+        "responder",
+        EVIL,
+    ):
         maker.now += 1000
-        maker.add(kind, **{"payload": EVIL, "text": EVIL, "name": EVIL, "data": {"reason": EVIL}, "what": EVIL, EVIL: [EVIL]})
+        maker.add(
+            kind, **{"payload": EVIL, "text": EVIL, "name": EVIL, "data": {"reason": EVIL}, "what": EVIL, EVIL: [EVIL]}
+        )
     maker.add("input", device=EVIL, key=EVIL)
     maker.add("epoch", number=EVIL, why=EVIL)
     maker.add("frame", step=1, name=EVIL, digest=EVIL, file=EVIL, width=EVIL, height=EVIL)
-    maker.add("postmortem", **{EVIL: EVIL, "text": f"{EVIL}\n{EVIL}", "list": [EVIL], "map": {EVIL: EVIL}, "number": 1.5})
+    maker.add(
+        "postmortem", **{EVIL: EVIL, "text": f"{EVIL}\n{EVIL}", "list": [EVIL], "map": {EVIL: EVIL}, "number": 1.5}
+    )
     maker.add("target.exit", returncode=EVIL, asked=EVIL, stderr=f"{EVIL}\n{EVIL}")
     maker.find(Verdict.CRASH, EVIL, EVIL, event, step=0, offset=offset, pattern=EVIL, **{EVIL: EVIL})
     maker.find(Verdict.FAIL, EVIL, EVIL, event, **{EVIL: EVIL})
     maker.check(0, EVIL, EVIL, CheckStatus.BROKEN, EVIL, **{"text": EVIL, EVIL: {EVIL: [EVIL]}})
-    maker.check(1, "frame", EVIL, CheckStatus.BROKEN, EVIL, verdict=EVIL, file=EVIL, expected_file=EVIL, box=[EVIL], first=EVIL, number=EVIL)
+    maker.check(
+        1,
+        "frame",
+        EVIL,
+        CheckStatus.BROKEN,
+        EVIL,
+        verdict=EVIL,
+        file=EVIL,
+        expected_file=EVIL,
+        box=[EVIL],
+        first=EVIL,
+        number=EVIL,
+    )
     return maker.verdict(notes=[EVIL], fingerprint=EVIL)
 
 
@@ -145,7 +177,9 @@ def test_a_pass_says_so_and_points_nowhere(make: Callable[..., Any]) -> None:
     maker.check(0, "expect", "boot until RAYOS_X:READY")
     found = report(maker, maker.verdict())
     assert found.wrong == []
-    assert "PASS first-light Everything that was to be checked was checked and was right. checks met 1 of 1" in found.text
+    assert (
+        "PASS first-light Everything that was to be checked was checked and was right. checks met 1 of 1" in found.text
+    )
     assert "first cause" not in found.text
 
 
@@ -172,7 +206,9 @@ def test_without_escaping_the_inspector_would_see_it(make: Callable[..., Any], m
     assert "element script" in report(maker, evil_run(maker)).wrong
 
 
-def test_without_the_last_line_of_defence_the_inspector_would_see_it(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_last_line_of_defence_the_inspector_would_see_it(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("harness.report.html.safe", lambda text, *_, **__: text.encode("utf-8", "replace").decode())
     maker = make()
     verdict = maker.verdict(fingerprint="\x1b[2J")
@@ -181,11 +217,16 @@ def test_without_the_last_line_of_defence_the_inspector_would_see_it(make: Calla
     assert [w for w in report(maker, verdict).wrong if w.startswith("control character")]
 
 
-def test_the_policy_lets_in_our_style_and_pictures_and_nothing_else(make: Callable[..., Any], failed: Callable[..., RunVerdict]) -> None:
+def test_the_policy_lets_in_our_style_and_pictures_and_nothing_else(
+    make: Callable[..., Any], failed: Callable[..., RunVerdict]
+) -> None:
     maker = make()
     found = report(maker, failed(maker))
     digest = base64.b64encode(hashlib.sha256(found.style.encode()).digest()).decode()
-    assert found.policy == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    assert (
+        found.policy
+        == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
     assert "url(" not in found.style
     assert "@import" not in found.style
 
@@ -202,7 +243,9 @@ def test_a_bundle_with_little_in_it_still_gets_its_report(make: Callable[..., An
     maker = make()
     with maker.bundle.journal.open("ab") as journal:
         journal.write(b'{"seq":0,"host_ns":5,"kind":"step.begin","index":0,"do":"boot","what":"boot"}\n{"seq":1,"ho')
-    found = Inspector(write_report(maker.bundle, maker.verdict(verdict=Verdict.INCONCLUSIVE)).read_text(encoding="utf-8"))
+    found = Inspector(
+        write_report(maker.bundle, maker.verdict(verdict=Verdict.INCONCLUSIVE)).read_text(encoding="utf-8")
+    )
     assert found.wrong == []
     assert "has no manifest.json" in found.text
     assert "Nothing came." in found.text
@@ -214,7 +257,9 @@ def test_a_damaged_manifest_is_named(make: Callable[..., Any]) -> None:
     assert "is damaged" in report(maker, maker.verdict()).text
 
 
-def test_checks_beyond_the_limit_are_counted_and_those_that_failed_stay(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_beyond_the_limit_are_counted_and_those_that_failed_stay(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(page, "CHECKS", 10)
     maker = make()
     for i in range(50):
@@ -251,5 +296,7 @@ def test_a_large_run_is_reported_in_little_memory_and_a_small_page(make: Callabl
 
 def test_the_template_engine_is_loaded_by_writing_alone() -> None:
     code = "import sys, harness.report.html; print(sorted(m for m in ('jinja2', 'numpy', 'PIL', 'wand') if m in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
     assert json.loads(done.stdout) == []

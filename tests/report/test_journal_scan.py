@@ -28,7 +28,7 @@ def test_spans_are_made_of_two_events(make: Callable[..., Any]) -> None:
     assert found.lanes["steps"].items == [(1_000_000_000, 2_250_000_000, "1 command frames n=2", "good")]
     assert found.lanes["control"].items[0] == (1_500_000_000, 2_000_000_000, "frames n=2 → ok ticks=2", "")
     assert labels(found, "control")[1] == ("destroy id=9 → id 9", "warn")
-    assert found.steps[0] == (1_000_000_000, 2_250_000_000, "done")
+    assert found.steps[0] == ("command frames n=2", 1_000_000_000, 2_250_000_000, "done")
 
 
 def test_what_never_ended_reaches_to_the_end(make: Callable[..., Any]) -> None:

@@ -36,7 +36,9 @@ def console_numbers(data: bytes, epochs: list[int]) -> list[tuple[int, str]]:
 
 
 @given(
-    data=st.lists(st.sampled_from([b"a", b"b" * 7, b"c" * 16, b"d" * 40, b"\n", b"\n", b"\n\n"]), min_size=1, max_size=60).map(b"".join),
+    data=st.lists(
+        st.sampled_from([b"a", b"b" * 7, b"c" * 16, b"d" * 40, b"\n", b"\n", b"\n\n"]), min_size=1, max_size=60
+    ).map(b"".join),
     places=st.lists(st.integers(1, 200), max_size=3),
 )
 def test_lines_have_the_numbers_that_the_console_gives_them(tmp_path_factory, data: bytes, places: list[int]) -> None:
@@ -56,7 +58,16 @@ def test_lines_have_the_numbers_that_the_console_gives_them(tmp_path_factory, da
 
 
 def test_the_real_limits_number_a_long_log_as_the_console_does(tmp_path: Path) -> None:
-    data = b"x" * 200_000 + b"\n" + b"short\n" * 50_000 + b"y" * 65_536 + b"\n" + b"z" * 65_537 + b"\nlogin: " + b"\xc5\x99\r\n" * 10_000
+    data = (
+        b"x" * 200_000
+        + b"\n"
+        + b"short\n" * 50_000
+        + b"y" * 65_536
+        + b"\n"
+        + b"z" * 65_537
+        + b"\nlogin: "
+        + b"\xc5\x99\r\n" * 10_000
+    )
     log = tmp_path / "serial.bin"
     log.write_bytes(data)
     epoch = data.index(b"login: ") + 7
@@ -90,7 +101,11 @@ def test_without_a_line_the_place_of_the_first_cause_is_marked(tmp_path: Path) -
     assert [row.text for row in serial_view(log, mark_at=8, mark="silent").rows] == ["one", "two", "silent", "three"]
     assert [row.text for row in serial_view(log, mark_at=0, mark="silent").rows] == ["silent", "one", "two", "three"]
     assert [row.text for row in serial_view(log, mark_at=99, mark="silent").rows][-1] == "silent"
-    assert [row.kind for row in serial_view(log, cause_at=4, mark_at=8, mark="not needed").rows] == ["line", "cause", "line"]
+    assert [row.kind for row in serial_view(log, cause_at=4, mark_at=8, mark="not needed").rows] == [
+        "line",
+        "cause",
+        "line",
+    ]
 
 
 def test_lines_have_the_time_of_their_last_byte_where_it_is_known(tmp_path: Path) -> None:

@@ -73,4 +73,9 @@ def test_the_list_names_events_in_order_of_time() -> None:
     steps.add(6, "type", "good", 9)
     keys.add(7, "key a")
     table = draw([steps, keys], [Item(8, 8, "input-lost", "bad")], 10).table
-    assert [(name, item.label) for _, name, item in table] == [("steps", "boot"), ("steps", "type"), ("input", "key a"), ("finding", "input-lost")]
+    assert [(name, item.label) for _, name, item in table] == [
+        ("steps", "boot"),
+        ("steps", "type"),
+        ("input", "key a"),
+        ("finding", "input-lost"),
+    ]
