@@ -199,7 +199,8 @@ def _value(depth: int) -> st.SearchStrategy[str]:
         return _SCALARS
     inner = _value(depth - 1)
     arrays = st.lists(inner, max_size=3).map(lambda items: "[\n" + ", # c\n".join(items) + "\n]")
-    tables = st.lists(inner, max_size=3).map(lambda items: "{" + ", ".join(f"k{i} = {v}" for i, v in enumerate(items)) + "}")
+    pairs = st.lists(inner, max_size=3).map(lambda items: [f"k{i} = {v}" for i, v in enumerate(items)])
+    tables = pairs.map(lambda items: "{" + ", ".join(items) + "}")
     return st.one_of(_SCALARS, arrays, tables)
 
 
@@ -210,7 +211,8 @@ def test_a_key_after_any_value_is_still_found(tmp_path_factory: pytest.TempPathF
     path.write_text(text)
     locate = load_toml(path).locate
     lines = text.splitlines()
-    assert [lines[locate((f"key{i}",)) - 1].split(" ")[0] for i in range(len(values))] == [f"key{i}" for i in range(len(values))]
+    for i in range(len(values)):
+        assert lines[locate((f"key{i}",)) - 1].startswith(f"key{i} = ")
 
 
 def test_hand_made_problems_are_sorted_by_line(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
         if chosen.set:
             profile = override(profile, chosen.set)
         clock = options.clock or chosen.clock or profile.clock.default
+        if options.target is not None:
+            clock = "wall"  # only a QEMU that we start ourselves counts instructions
         planned.append(Planned(chosen, profile, clock))
     return planned
 

@@ -19,6 +19,7 @@ from harness.console.pump import Console
 from harness.console.types import Line
 from harness.engine.actions import HANDLERS, WatchElapsed
 from harness.engine.context import Context, StepFailedError
+from harness.engine.needs import refuse_what_cannot_be_done
 from harness.engine.responders import Responders
 from harness.engine.waits import Deadline, FatalFindingError, StepTimeoutError, Waits
 from harness.errors import HarnessError, LabError, UsageError
@@ -88,6 +89,7 @@ async def play(request: RunRequest) -> RunOutcome:
         evaluator = Evaluator(scenario, facts, schema, frames)
         journal.listen(evaluator.on_event)
         target = request.make_target(profile, scenario, request.clock)
+        refuse_what_cannot_be_done(scenario, target)
         _manifest(bundle, request, facts)
         bundle.write_json("inputs/scenario.json", to_json(scenario))
         if frames is not None:

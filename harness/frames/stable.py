@@ -33,7 +33,7 @@ async def settle(
 ) -> Settled:
     """Take pictures until two in a row are equal and *accept* likes them, or *seconds* have passed.
 
-    A screen without frame identity has no event for a repaint, so it has to be sampled. At least two pictures are taken.
+    A screen without frame identity has no event for a repaint: it has to be sampled. At least two pictures are taken.
 
     :param ignore: True where a change does not count (a clock, a blinking cursor); of the screen's size.
     """
@@ -57,7 +57,7 @@ async def whole(grab: Callable[[], Awaitable[Frame]], seconds: float) -> Frame:
     clock = asyncio.get_running_loop()
     end = clock.time() + seconds
     while not decode_strip((frame := await grab()).pixels).whole and clock.time() < end:
-        await asyncio.sleep(0)
+        pass
     return frame
 
 

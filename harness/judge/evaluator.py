@@ -463,6 +463,8 @@ class Evaluator:
             last_line=self._last_line or (safe(partial.text, 120) if partial else ""),
         )
         verdict, cause, what = classify(expiry, sample)
+        if self._parser.lost and verdict in {Verdict.FAIL, Verdict.HANG}:
+            verdict, cause, what = Verdict.INCONCLUSIVE, "line-loss", f"{what}; the line lost {self._parser.lost} sealed markers"
         self._add(Finding(verdict, cause, what, timeout.seq, index, dict(sample or {})))
 
     def _interrupt(self, event: Event) -> None:

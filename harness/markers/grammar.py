@@ -169,7 +169,11 @@ def _piece(text: str, place: _Place, limit: int, flags: MarkerFlag, *, broken: b
         shaped = _Shape(head, (), "", Dialect.BARE, MarkerFlag.TORN, "")  # interrupted before its family
     if shaped.rest and not alone and _goes_on(text[: place.unit], shaped.rest):
         flags |= MarkerFlag.PROSE
-    ends = ends and not shaped.rest and (not body[-1:].isspace() or shaped.dialect is Dialect.FREETEXT or bool(shaped.tail))
+    ends = (
+        ends
+        and not shaped.rest
+        and (not body[-1:].isspace() or shaped.dialect is Dialect.FREETEXT or bool(shaped.tail))
+    )
     return Piece(
         place.start,
         place.unit,

@@ -1,11 +1,11 @@
 """Patterns of scenarios, compiled once: on markers by whole tokens, on text as substring or regular expression.
 
-    RAYOS_SOAK:COMPLETE:pass     the leading tokens of a marker; more may follow
-    RAYOS_SOAK:*:3               `*` is any one token; inside a token, any characters: RAYOS_VMM:VIRTIO_*
-    RAYOS_KBD_ASCII=0x68         a value or `#` instance is compared if the pattern gives it, else ignored
-    text:login:                  these characters anywhere in a line
-    re:RIP=[0-9a-f]+             a regular expression on a line, at most 4 KiB of it
-    bicameral loop ready         anything else: these characters anywhere in a line
+RAYOS_SOAK:COMPLETE:pass     the leading tokens of a marker; more may follow
+RAYOS_SOAK:*:3               `*` is any one token; inside a token, any characters: RAYOS_VMM:VIRTIO_*
+RAYOS_KBD_ASCII=0x68         a value or `#` instance is compared if the pattern gives it, else ignored
+text:login:                  these characters anywhere in a line
+re:RIP=[0-9a-f]+             a regular expression on a line, at most 4 KiB of it
+bicameral loop ready         anything else: these characters anywhere in a line
 """
 
 from __future__ import annotations

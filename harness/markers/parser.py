@@ -111,8 +111,11 @@ class MarkerParser:
 
     def _is_rest(self, torn: _Torn, text: str) -> bool:
         if torn.fallback is None:
-            return any(prefix.startswith(torn.head) and text.startswith(prefix[len(torn.head) :]) for prefix in self.grammar.prefixes)
-        if not text or is_tail(text) and text[0].isspace():
+            return any(
+                prefix.startswith(torn.head) and text.startswith(prefix[len(torn.head) :])
+                for prefix in self.grammar.prefixes
+            )
+        if not text or (is_tail(text) and text[0].isspace()):
             return True
         if text[0] in "[<" and _KMSG_LINE.match(text):
             return False

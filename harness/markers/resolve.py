@@ -69,7 +69,9 @@ class Resolver:
             return self.meaning(family, tokens, Dialect.PLAN, {}, "")
         event, depth, converters = plain
         args = tokens[depth:]
-        return Meaning(event, args, {name: convert(word) for (name, convert), word in zip(converters, args, strict=False)})
+        return Meaning(
+            event, args, {name: convert(word) for (name, convert), word in zip(converters, args, strict=False)}
+        )
 
     def meaning(
         self, family: str, tokens: tuple[str, ...], dialect: Dialect, tail: Mapping[str, str], text: str

@@ -41,7 +41,9 @@ class RuleSet:
         names = list(schema.families) if families is None else list(families)
         for name in names:
             if name not in schema.families:
-                raise UsageError(f"there are no rules for the marker family {name!r}", f"known are {', '.join(schema.families)}")
+                raise UsageError(
+                    f"there are no rules for the marker family {name!r}", f"known are {', '.join(schema.families)}"
+                )
         self._resolver = Resolver(schema)
         self._families = {name: schema.families[name] for name in names}
         self._states: dict[str, _FamilyState] = {}
@@ -56,7 +58,9 @@ class RuleSet:
         state = self._states.get(marker.family)
         if state is None:
             state = self._states[marker.family] = _FamilyState(marker.family, self._families[marker.family])
-        broken = [Violation("schema", what, marker, marker.line, marker.epoch) for what in self._resolver.problems(marker)]
+        broken = [
+            Violation("schema", what, marker, marker.line, marker.epoch) for what in self._resolver.problems(marker)
+        ]
         broken += state.feed(marker)
         return out if MarkerFlag.REJOINED in marker.flags else out + broken
 
@@ -90,7 +94,9 @@ class _FamilyState:
     def __init__(self, name: str, family: Family) -> None:
         orders = [rule for rule in family.rules if isinstance(rule, Order)]
         self._order = _OrderState(name, orders[0]) if orders else None
-        self._states: list[_State] = [_state(name, rule, bool(orders)) for rule in family.rules if not isinstance(rule, Order)]
+        self._states: list[_State] = [
+            _state(name, rule, bool(orders)) for rule in family.rules if not isinstance(rule, Order)
+        ]
 
     def feed(self, marker: Marker) -> list[Violation]:
         out: list[Violation] = []
@@ -127,7 +133,11 @@ class _OrderState:
             if self._open is not None:
                 if event in rule.anytime:
                     return
-                yield _violation("order", f"{marker.text} came before the {rule.first} of line {self._open.line} had its {rule.last}", marker)
+                yield _violation(
+                    "order",
+                    f"{marker.text} came before the {rule.first} of line {self._open.line} had its {rule.last}",
+                    marker,
+                )
             self._open, self.began, self._told = marker, True, False
         elif event in rule.anytime:
             return
@@ -135,7 +145,11 @@ class _OrderState:
             if self._told:
                 return
             self._told = True
-            place = f"before any {rule.first}" if self._last is None else f"after {self._last.text} (line {self._last.line})"
+            place = (
+                f"before any {rule.first}"
+                if self._last is None
+                else f"after {self._last.text} (line {self._last.line})"
+            )
             yield _violation("order", f"{marker.text} came {place}: a {rule.first} was expected first", marker)
         elif event == rule.last:
             self._open, self._last, self.ended = None, marker, True
@@ -146,7 +160,11 @@ class _OrderState:
     def finish(self, epoch: int) -> Iterator[Violation]:
         if self._open is not None and self._rule.last:
             yield Violation(
-                "pair", f"{self._open.text} (line {self._open.line}) was never followed by {self._rule.last}", None, self._open.line, epoch
+                "pair",
+                f"{self._open.text} (line {self._open.line}) was never followed by {self._rule.last}",
+                None,
+                self._open.line,
+                epoch,
             )
 
 
@@ -167,7 +185,9 @@ class _PairState:
             return  # its schema violation says so
         if marker.event == rule.open:
             if key in self._open:
-                yield _violation("pair", f"{marker.text} came again before the {rule.close} for line {self._open[key].line}", marker)
+                yield _violation(
+                    "pair", f"{marker.text} came again before the {rule.close} for line {self._open[key].line}", marker
+                )
             elif key in self._finished and not rule.reuse and rule.key:
                 yield _violation("repeat", f"{marker.text} names an id that is finished already", marker)
             self._open[key] = marker
@@ -179,7 +199,11 @@ class _PairState:
             yield _violation("pair", f"{marker.text} came, but {_named(rule.key, key)} {known}", marker)
         if len(self._open) + len(self._finished) > IDS:
             self._full = True
-            yield _violation("capacity", f"{self._family}: more than {IDS} ids; {rule.open} and {rule.close} are not paired any more", marker)
+            yield _violation(
+                "capacity",
+                f"{self._family}: more than {IDS} ids; {rule.open} and {rule.close} are not paired any more",
+                marker,
+            )
 
     def session(self, marker: Marker, *, begins: bool) -> Iterator[Violation]:
         if begins:
@@ -194,7 +218,9 @@ class _PairState:
                 what = f"and {len(self._open) - _LISTED} more {rule_name(self._family, self._rule.open)} had no {self._rule.close}"
                 yield Violation("pair", what, None, marker.line, epoch)
                 return
-            yield Violation("pair", f"{marker.text} (line {marker.line}) had no {self._rule.close}", None, marker.line, epoch)
+            yield Violation(
+                "pair", f"{marker.text} (line {marker.line}) had no {self._rule.close}", None, marker.line, epoch
+            )
 
 
 class _LifeState:
@@ -215,11 +241,15 @@ class _LifeState:
             self._alive.add(key)
             if len(self._alive) > IDS:
                 self._full = True
-                yield _violation("capacity", f"{self._family}: more than {IDS} ids; {rule.open} is not followed any more", marker)
+                yield _violation(
+                    "capacity", f"{self._family}: more than {IDS} ids; {rule.open} is not followed any more", marker
+                )
         elif marker.event == rule.close:
             self._alive.discard(key)
         elif marker.event in rule.events and key not in self._alive:
-            yield _violation("life", f"{marker.text} speaks of {_named(rule.key, key)}, which no {rule.open} has named", marker)
+            yield _violation(
+                "life", f"{marker.text} speaks of {_named(rule.key, key)}, which no {rule.open} has named", marker
+            )
 
     def session(self, marker: Marker, *, begins: bool) -> Iterator[Violation]:
         yield from ()

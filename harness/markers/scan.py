@@ -20,7 +20,9 @@ from harness.markers.schema import PLAN, Schema
 from harness.markers.types import Marker
 
 _BLOCK = 1 << 20  # bytes read at once: larger ones fall out of the second-level cache and are slower
-_SPARSE = 256  # bytes for each line that matters, on average, below which taking all lines is faster than looking for those
+_SPARSE = (
+    256  # bytes for each line that matters, on average, below which taking all lines is faster than looking for those
+)
 
 
 def scan_file(
@@ -55,7 +57,9 @@ def scan(source: Path | BinaryIO, parser: MarkerParser) -> Iterator[Marker]:
         else:
             yield from _Scan(parser).markers(source)
     except OSError as error:
-        raise UsageError(f"cannot read {source if isinstance(source, Path) else 'the input'}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {source if isinstance(source, Path) else 'the input'}: {error.strerror}"
+        ) from error
 
 
 class _Scan:
@@ -66,12 +70,17 @@ class _Scan:
         prefixes = [prefix.encode() for prefix in parser.grammar.prefixes]
         self._plain = prefixes
         # An escape sequence may stand inside a prefix. Then a part of the prefix stands right before it.
-        self._escaped = [*prefixes, *(prefix[:length] + b"\x1b" for prefix in prefixes for length in range(1, len(prefix)))]
+        self._escaped = [
+            *prefixes,
+            *(prefix[:length] + b"\x1b" for prefix in prefixes for length in range(1, len(prefix))),
+        ]
         self._number = 1
         self._offset = 0
 
     def markers(self, stream: BinaryIO) -> Iterator[Marker]:
-        read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)  # what a pipe has now, not when the block is full
+        read: Callable[[int], bytes] = getattr(
+            stream, "read1", stream.read
+        )  # what a pipe has now, not when the block is full
         rest = b""
         while block := read(_BLOCK):
             data = rest + block

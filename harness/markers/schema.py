@@ -59,7 +59,9 @@ class Pair:
     rule: Literal["pair"] = "pair"
     open: str
     close: str
-    key: tuple[str, ...] = ()  # name of the field that is the id; several if it is called differently in the two; none: no id
+    key: tuple[
+        str, ...
+    ] = ()  # name of the field that is the id; several if it is called differently in the two; none: no id
     reuse: bool = False  # whether a finished id may come again in the same session
 
 
@@ -113,7 +115,9 @@ class Schema:
         families = dict(self.families)
         for name, new in other.families.items():
             old = families.get(name)
-            families[name] = new if old is None else Family(events={**old.events, **new.events}, rules=new.rules or old.rules)
+            families[name] = (
+                new if old is None else Family(events={**old.events, **new.events}, rules=new.rules or old.rules)
+            )
         return replace(self, prefixes=other.prefixes, families=families)
 
 
@@ -176,7 +180,9 @@ PLAN = Schema(
                 "TEST_COMPLETE": (_PASS,),
             },
             rules=(
-                Life(open="INJECT", key=("target_id", "id"), events=("DETECTED", "RECOVERY_START", "RECOVERY_COMPLETE")),
+                Life(
+                    open="INJECT", key=("target_id", "id"), events=("DETECTED", "RECOVERY_START", "RECOVERY_COMPLETE")
+                ),
                 Pair(open="RECOVERY_START", close="RECOVERY_COMPLETE", key=("id",), reuse=True),
                 Order(first="INJECT", last="TEST_COMPLETE", anytime=("INJECT",)),
             ),

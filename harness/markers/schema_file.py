@@ -57,7 +57,9 @@ def _problems(schema: Schema, base: Schema) -> Iterator[Problem]:
                 if one.type == "enum" and not one.values:
                     yield Problem(place, f"{event}.{one.name}: an enum needs `values`")
                 if one.type == "text" and index + 1 < len(fields):
-                    yield Problem(place, f"{event}.{one.name}: a text takes all that is left and must be the last field")
+                    yield Problem(
+                        place, f"{event}.{one.name}: a text takes all that is left and must be the last field"
+                    )
         known = {**(base.families[name].events if name in base.families else {}), **family.events}
         for index, rule in enumerate(family.rules):
             named = [(key, getattr(rule, key, "")) for key in ("first", "last", "open", "close", "event")]

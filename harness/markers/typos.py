@@ -67,7 +67,9 @@ def _compare(data: mmap.mmap, wanted: dict[str, str], prefixes: tuple[str, ...])
         near = ""
         if data.find(literal.encode(), 0, end) >= 0:
             # Only as the start of something longer: of a string packed behind it, or of the word that was meant (COMPLET).
-            near = next((head for head in sorted(heads) if head.startswith(literal) and len(head) <= len(literal) + 2), "")
+            near = next(
+                (head for head in sorted(heads) if head.startswith(literal) and len(head) <= len(literal) + 2), ""
+            )
         elif family in heads:
             # The family is there: with its events behind it, or alone, and the name is put behind it at run time.
             missing = next((part for part in name.split(":") if part and not _stands(data, end, part)), "")

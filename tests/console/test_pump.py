@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,10 @@ def test_bytes_are_logged_journalled_and_handed_on(tmp_path: Path) -> None:
         ("serial", {"offset": 4, "len": 3}),
         ("serial.end", {"kept": 7, "dropped": 0}),
     ]
-    assert [(c.offset, c.data, c.host_ns) for c in chunks] == [(0, b"one\n", events[0].host_ns), (4, b"two", events[1].host_ns)]
+    assert [(c.offset, c.data, c.host_ns) for c in chunks] == [
+        (0, b"one\n", events[0].host_ns),
+        (4, b"two", events[1].host_ns),
+    ]
 
 
 def test_a_finished_run_plays_back_the_same_chunks(tmp_path: Path) -> None:
@@ -81,18 +85,18 @@ def test_a_log_that_cannot_be_written_is_the_labs_fault(tmp_path: Path) -> None:
 
 
 def test_a_guest_that_dribbles_bytes_cannot_flood_the_journal(tmp_path: Path) -> None:
-    import socket
-
     async def play() -> None:
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        console = Console(SocketPort(ours), journal, tmp_path / "serial.bin")
+        port = SocketPort(ours)
+        console = Console(port, journal, tmp_path / "serial.bin")
         pump = asyncio.create_task(console.run())
         for _ in range(20_000):
             await asyncio.get_running_loop().sock_sendall(theirs, b"x")
             await asyncio.sleep(0)  # one byte, one turn of the loop: the worst there can be
         theirs.close()
         await pump
+        await port.close()
         console.close()
 
     journal = Journal(tmp_path / "journal.jsonl")

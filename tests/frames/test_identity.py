@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harness.frames.identity import IdentityChecker, crc8, decode_strip, desktop_of
 from harness.frames.tiles import TileTable
 from harness.frames.types import Frame, FrameVerdict
+
 from .strips import crc8 as slow_crc8
 from .strips import screen, tile_crc, write_band
 

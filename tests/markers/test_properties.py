@@ -61,7 +61,9 @@ def test_every_byte_is_in_exactly_one_line(data: bytes) -> None:
 def test_text_holds_no_control_character_and_marker_text_is_bounded(data: bytes) -> None:
     lines, markers = read([data])
     for line in lines:
-        assert not any((ord(c) < 0x20 and c != "\t") or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in line.text)
+        assert not any(
+            (ord(c) < 0x20 and c != "\t") or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in line.text
+        )
     assert all(len(marker.text) <= TEXT_LIMIT + 1 for marker in markers)
 
 

@@ -60,12 +60,32 @@ def test_a_good_log_breaks_no_rule() -> None:
     ("log", "rule", "line", "said"),
     [
         ("RAYOS_SOAK:CLIENT_CREATED:1\nRAYOS_SOAK:CLIENT_DESTROYED:1", "order", 1, "before any START"),
-        ("RAYOS_SOAK:START:0:1\nRAYOS_SOAK:COMPLETE:pass\nRAYOS_SOAK:METRICS_SNAPSHOT:1:1:1:1", "order", 3, "after RAYOS_SOAK:COMPLETE:pass"),
+        (
+            "RAYOS_SOAK:START:0:1\nRAYOS_SOAK:COMPLETE:pass\nRAYOS_SOAK:METRICS_SNAPSHOT:1:1:1:1",
+            "order",
+            3,
+            "after RAYOS_SOAK:COMPLETE:pass",
+        ),
         ("RAYOS_SOAK:START:0:1\nRAYOS_SOAK:START:0:1\nRAYOS_SOAK:COMPLETE:pass", "order", 2, "of line 1"),
         ("RAYOS_SOAK:START:0:1", "pair", 1, "never followed by COMPLETE"),
-        ("RAYOS_SOAK:START:1:1\nRAYOS_SOAK:CLIENT_CREATED:7\nRAYOS_SOAK:COMPLETE:pass", "pair", 2, "RAYOS_SOAK:CLIENT_CREATED:7 (line 2) had no"),
-        ("RAYOS_SOAK:START:0:1\nRAYOS_SOAK:CLIENT_DESTROYED:7\nRAYOS_SOAK:COMPLETE:pass", "pair", 2, "id 7 has had no CLIENT_CREATED"),
-        (GOOD.replace("RAYOS_SOAK:COMPLETE", "RAYOS_SOAK:CLIENT_DESTROYED:1\nRAYOS_SOAK:COMPLETE", 1), "pair", 7, "id 1 is finished already"),
+        (
+            "RAYOS_SOAK:START:1:1\nRAYOS_SOAK:CLIENT_CREATED:7\nRAYOS_SOAK:COMPLETE:pass",
+            "pair",
+            2,
+            "RAYOS_SOAK:CLIENT_CREATED:7 (line 2) had no",
+        ),
+        (
+            "RAYOS_SOAK:START:0:1\nRAYOS_SOAK:CLIENT_DESTROYED:7\nRAYOS_SOAK:COMPLETE:pass",
+            "pair",
+            2,
+            "id 7 has had no CLIENT_CREATED",
+        ),
+        (
+            GOOD.replace("RAYOS_SOAK:COMPLETE", "RAYOS_SOAK:CLIENT_DESTROYED:1\nRAYOS_SOAK:COMPLETE", 1),
+            "pair",
+            7,
+            "id 1 is finished already",
+        ),
         ("RAYOS_SOAK:START:1:1\nRAYOS_SOAK:COMPLETE:pass", "count", 2, "came 0 times, 1 expected"),
         ("RAYOS_PERF:SAMPLE:blit:1:50", "life", 1, "operation blit, which no PROFILE_START has named"),
         ("RAYOS_FAILURE:INJECT:x:1\nRAYOS_FAILURE:DETECTED:y:2\nRAYOS_FAILURE:TEST_COMPLETE:pass", "life", 2, "id 2"),
@@ -77,7 +97,12 @@ def test_a_good_log_breaks_no_rule() -> None:
         ("RAYOS_PERF:REPORT:boot:fast:s", "schema", 1, "value should be a number, not 'fast'"),
         ("RAYOS_PERF:PROFILED:x", "schema", 1, "PERF has no event 'PROFILED'"),
         ("RAYOS_INTEGRATION:SCENARIO_START:", "schema", 1, "name is empty"),
-        ("RAYOS_STRESS:START:cpu:1\nRAYOS_STRESS:COMPLETE:passed", "schema", 2, "result should be pass or fail, not 'passed'"),
+        (
+            "RAYOS_STRESS:START:cpu:1\nRAYOS_STRESS:COMPLETE:passed",
+            "schema",
+            2,
+            "result should be pass or fail, not 'passed'",
+        ),
     ],
 )
 def test_each_rule_is_seen_broken(log: str, rule: str, line: int, said: str) -> None:
@@ -93,13 +118,18 @@ def test_a_finished_id_must_not_come_again_in_its_session() -> None:
 
 
 def test_one_client_too_many_is_told_once() -> None:
-    log = "RAYOS_SOAK:START:1:1\n" + "".join(f"RAYOS_SOAK:CLIENT_CREATED:{n}\nRAYOS_SOAK:CLIENT_DESTROYED:{n}\n" for n in (1, 2, 3))
+    log = "RAYOS_SOAK:START:1:1\n" + "".join(
+        f"RAYOS_SOAK:CLIENT_CREATED:{n}\nRAYOS_SOAK:CLIENT_DESTROYED:{n}\n" for n in (1, 2, 3)
+    )
     assert [(v.rule, v.line) for v in broken(log + "RAYOS_SOAK:COMPLETE:pass")] == [("count", 4)]
 
 
 def test_the_reference_guests_clients_may_come_outside_a_soak_and_again() -> None:
     schema = load_schema(Path(__file__).parents[2] / "images/reference/markers.toml")
-    log = "RAYOS_KIT:BOOT:0.1:release\nRAYOS_KIT:DESKTOP:992:768\n" + "RAYOS_SOAK:CLIENT_CREATED:1\nRAYOS_SOAK:CLIENT_DESTROYED:1\n" * 2
+    log = (
+        "RAYOS_KIT:BOOT:0.1:release\nRAYOS_KIT:DESKTOP:992:768\n"
+        + "RAYOS_SOAK:CLIENT_CREATED:1\nRAYOS_SOAK:CLIENT_DESTROYED:1\n" * 2
+    )
     assert broken(log, schema) == []
 
 
@@ -115,7 +145,14 @@ def test_what_decides_nothing_breaks_nothing() -> None:
     parser = MarkerParser()
     text = "RAYOS_SOAK:COMPLETE:maybe"
     marker = parser.feed(Line(1, 0, 0, text.encode(), text, 0))[0]
-    for flag in (MarkerFlag.ECHO, MarkerFlag.TORN, MarkerFlag.DAMAGED, MarkerFlag.PROSE, MarkerFlag.AGAIN, MarkerFlag.REJOINED):
+    for flag in (
+        MarkerFlag.ECHO,
+        MarkerFlag.TORN,
+        MarkerFlag.DAMAGED,
+        MarkerFlag.PROSE,
+        MarkerFlag.AGAIN,
+        MarkerFlag.REJOINED,
+    ):
         assert rules.feed(marker._replace(flags=flag)) == []
     assert rules.feed(marker) != []
 
@@ -126,14 +163,28 @@ def test_a_rejoined_marker_still_closes_its_pair() -> None:
 
 
 def test_many_unpaired_ids_are_summed_up() -> None:
-    schema = Schema(families={"A": Family(events={"O": (Field("id", "int"),), "C": (Field("id", "int"),)}, rules=(Pair(open="O", close="C", key=("id",)),))})
+    schema = Schema(
+        families={
+            "A": Family(
+                events={"O": (Field("id", "int"),), "C": (Field("id", "int"),)},
+                rules=(Pair(open="O", close="C", key=("id",)),),
+            )
+        }
+    )
     found = broken("\n".join(f"RAYOS_A:O:{n}" for n in range(25)), schema)
     assert len(found) == 11
     assert found[-1].what == "and 15 more A:O had no C"
 
 
 def test_a_flood_of_ids_is_given_up_aloud() -> None:
-    schema = Schema(families={"A": Family(events={"O": (Field("id", "int"),), "C": (Field("id", "int"),)}, rules=(Pair(open="O", close="C", key=("id",)),))})
+    schema = Schema(
+        families={
+            "A": Family(
+                events={"O": (Field("id", "int"),), "C": (Field("id", "int"),)},
+                rules=(Pair(open="O", close="C", key=("id",)),),
+            )
+        }
+    )
     found = broken("\n".join(f"RAYOS_A:O:{n}" for n in range(IDS + 10)), schema)
     assert [v.rule for v in found] == ["capacity"]
 

@@ -77,14 +77,19 @@ def test_the_built_in_schema_needs_no_validation_library() -> None:
 
 
 def test_sixteen_digits_are_hexadecimal_without_being_told_and_a_size_by_schema(tmp_path: Path) -> None:
-    schema = load_schema(write(tmp_path, 'version = 1\n[families.SCREEN.events]\nok = [{ name = "size", type = "size" }]\n'))
+    schema = load_schema(
+        write(tmp_path, 'version = 1\n[families.SCREEN.events]\nok = [{ name = "size", type = "size" }]\n')
+    )
     shown = marker("RAYOS_SCREEN:ok:0000000000000140x00000000000000C8", schema)
     assert shown.values == {"size_w": 320, "size_h": 200}
 
 
 def test_a_path_is_an_event_where_a_schema_says_so(tmp_path: Path) -> None:
     schema = load_schema(
-        write(tmp_path, 'version = 1\n[families.VMM.events]\n"VIRTIO_BLK:READ" = [{ name = "sector", type = "hex" }]\nVIRTIO_BLK = []\n')
+        write(
+            tmp_path,
+            'version = 1\n[families.VMM.events]\n"VIRTIO_BLK:READ" = [{ name = "sector", type = "hex" }]\nVIRTIO_BLK = []\n',
+        )
     )
     assert marker("RAYOS_VMM:VIRTIO_BLK:READ:1f", schema).event == "VIRTIO_BLK:READ"
     assert marker("RAYOS_VMM:VIRTIO_BLK:READ:1f", schema).values == {"sector": 31}
@@ -103,11 +108,20 @@ def test_the_reference_guests_schema_loads_and_knows_its_markers() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("version = 1\n[familes.X.events]\n", "markers.toml:2: unknown key 'familes' at the top level (did you mean 'families'?)"),
+        (
+            "version = 1\n[familes.X.events]\n",
+            "markers.toml:2: unknown key 'familes' at the top level (did you mean 'families'?)",
+        ),
         ('version = 1\n[families.X.events]\nA = [{ name = "x", typ = "int" }]\n', "(did you mean 'type'?)"),
         ('version = 1\n[families.X.events]\nA = [{ name = "x", type = "itn" }]\n', "(did you mean 'int'?)"),
-        ('version = 1\n[families.X.events]\nA = [{ name = "x", type = "enum" }]\n', "markers.toml:3: A.x: an enum needs `values`"),
-        ('version = 1\n[families.X.events]\nA = [{ name = "x", type = "text" }, { name = "y" }]\n', "must be the last field"),
+        (
+            'version = 1\n[families.X.events]\nA = [{ name = "x", type = "enum" }]\n',
+            "markers.toml:3: A.x: an enum needs `values`",
+        ),
+        (
+            'version = 1\n[families.X.events]\nA = [{ name = "x", type = "text" }, { name = "y" }]\n',
+            "must be the last field",
+        ),
         (
             'version = 1\n[families.SOAK]\n[[families.SOAK.rules]]\nrule = "order"\nfirst = "STRAT"\n',
             "markers.toml:5: SOAK has no event 'STRAT' (did you mean 'START'?)",

@@ -46,7 +46,9 @@ def test_a_marker_torn_at_any_byte_is_joined_again_and_its_intruder_comes_whole(
         others = [m for m in found if m not in torn]
         assert [m.text for m in others] == [alone.text], f"torn at {at}: {whole[:at]!r}"
         assert others[0].values == alone.values
-        assert [(m.text, m.values, m.tokens) for m in torn] == [(intact.text, intact.values, intact.tokens)], f"torn at {at}"
+        assert [(m.text, m.values, m.tokens) for m in torn] == [(intact.text, intact.values, intact.tokens)], (
+            f"torn at {at}"
+        )
         assert not torn[0].trusted
 
 
@@ -66,7 +68,10 @@ def test_a_torn_marker_whose_rest_never_comes_is_delivered_flagged() -> None:
 
 
 def test_a_torn_marker_at_the_end_of_the_log_is_not_dropped() -> None:
-    assert [m.text for m in markers("RAYOS_SOAK:COMPLRAYOS_KBD_ASCII=0x61\n")] == ["RAYOS_KBD_ASCII=0x61", "RAYOS_SOAK:COMPL"]
+    assert [m.text for m in markers("RAYOS_SOAK:COMPLRAYOS_KBD_ASCII=0x61\n")] == [
+        "RAYOS_KBD_ASCII=0x61",
+        "RAYOS_SOAK:COMPL",
+    ]
 
 
 def test_a_marker_without_its_line_end_is_torn() -> None:

@@ -22,29 +22,48 @@ GREETING = {
 }
 
 
+class Refusal(str):
+    """The sentence of a QMP error."""
+
+
 class FakeQemu:
-    """The far end of a session. `replies` maps a command to its result, an exception text, or None for silence."""
+    """The far end of a session. `replies` maps a command to its result, a Refusal, or None for silence."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.replies: dict[str, Any] = {}
         self.seen: list[dict[str, Any]] = []
         self._writer: asyncio.StreamWriter | None = None
+        self._arrived = asyncio.Event()
+
+    async def got(self, command: str) -> None:
+        """Return once *command* has arrived."""
+        while not any(request["execute"] == command for request in self.seen):
+            self._arrived.clear()
+            await self._arrived.wait()
 
     async def serve(self, greeting: Any = GREETING) -> None:
         reader, self._writer = await asyncio.open_connection(sock=self.sock)
         self.say(greeting)
-        while line := await reader.readline():
-            request = json.loads(line)
-            self.seen.append(request)
-            name = request["execute"]
-            reply = self.replies.get(name, {})
-            if reply is None:
-                continue
-            if isinstance(reply, str):
-                self.say({"error": {"class": "GenericError", "desc": reply}, "id": request.get("id")})
-            else:
-                self.say({"return": reply, "id": request.get("id")})
+        text = ""
+        try:
+            while data := await reader.read(4096):
+                text += data.decode()
+                while text:  # requests follow each other without a newline
+                    request, end = json.JSONDecoder().raw_decode(text)
+                    text = text[end:].lstrip()
+                    self._answer(request)
+        finally:
+            self._writer.close()
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        self.seen.append(request)
+        self._arrived.set()
+        reply = self.replies.get(request["execute"], {})
+        if isinstance(reply, Refusal):
+            self.say({"error": {"class": "GenericError", "desc": str(reply)}, "id": request.get("id")})
+        elif reply is not None:
+            self.say({"return": reply, "id": request.get("id")})
 
     def say(self, message: Any) -> None:
         assert self._writer is not None
@@ -84,8 +103,6 @@ def talk(journal: Journal) -> Callable[[Body], None]:
                 await session.close()
                 server.cancel()
                 await asyncio.gather(server, return_exceptions=True)
-                if qemu._writer is not None:
-                    qemu._writer.close()
 
         asyncio.run(main())
         journal.close()

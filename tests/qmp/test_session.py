@@ -18,7 +18,7 @@ from harness.qmp import session as module
 from harness.qmp.input import Key, VmStoppedError, send_event
 from harness.qmp.session import QmpError, QmpEvent, QmpSession, QmpTimeoutError
 
-from .conftest import FakeQemu
+from .conftest import FakeQemu, Refusal
 
 Talk = Callable[..., None]
 
@@ -38,7 +38,7 @@ def test_a_command_goes_out_with_its_arguments_and_its_result_comes_back(talk: T
 
 def test_a_refusal_is_typed_and_names_the_command(talk: Talk) -> None:
     async def body(session: QmpSession, qemu: FakeQemu) -> None:
-        qemu.replies["eject"] = "Device 'x' not found"
+        qemu.replies["eject"] = Refusal("Device 'x' not found")
         with pytest.raises(QmpError, match="QEMU refused eject: Device 'x' not found") as caught:
             await session.execute("eject")
         assert (caught.value.command, caught.value.error_class) == ("eject", "GenericError")
@@ -61,8 +61,7 @@ def test_a_death_during_a_command_is_a_lost_target(talk: Talk) -> None:
     async def body(session: QmpSession, qemu: FakeQemu) -> None:
         qemu.replies["stop"] = None
         pending = asyncio.create_task(session.execute("stop"))
-        while len(qemu.seen) < 2:  # qmp_capabilities, stop
-            await asyncio.sleep(0)
+        await qemu.got("stop")
         qemu.die()
         with pytest.raises(TargetLost, match="went away during stop"):
             await pending
@@ -186,8 +185,7 @@ def test_events_that_one_iterator_leaves_unread_do_not_fill_the_memory(
         await session.execute("query-status")
         assert (await first).name == "E0"
         with pytest.raises(LabError, match="left unread"):
-            while True:
-                await anext(stream)
+            assert [event.name async for event in stream] == []
         assert not session._queues
 
     talk(body)
@@ -285,10 +283,10 @@ def test_an_end_that_never_greets_ends_at_the_deadline(journal: Journal, monkeyp
 
 def test_input_to_a_stopped_machine_says_that_it_is_stopped(talk: Talk) -> None:
     async def body(session: QmpSession, qemu: FakeQemu) -> None:
-        qemu.replies["input-send-event"] = "VM not running"
+        qemu.replies["input-send-event"] = Refusal("VM not running")
         with pytest.raises(VmStoppedError, match="key a down: the machine is stopped"):
             await send_event(session, Key("a", True))
-        qemu.replies["input-send-event"] = "Input handler not found for event type key"
+        qemu.replies["input-send-event"] = Refusal("Input handler not found for event type key")
         with pytest.raises(QmpError, match="handler not found"):
             await send_event(session, Key("a", True))
 

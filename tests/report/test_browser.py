@@ -1,7 +1,8 @@
-"""The report in a real browser: styled, still, and deaf to what slipped in. Needs Chromium (Debian package chromium)."""
+"""The report in a real browser: styled, still, and deaf to what slipped in. Needs Debian's chromium."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -16,10 +17,10 @@ from harness.report.html import write_report
 from harness.verdicts import Verdict
 
 CHROMIUM = shutil.which("chromium")
-QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
-    " --disable-sync --hide-scrollbars --enable-logging=stderr --window-size=1200,900"
-).split()
+QUIET = shlex.split(
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync --hide-scrollbars --enable-logging=stderr --window-size=1200,900"
+)
 BAD_LIGHT, BAD_DARK = (0xB3, 0x26, 0x1E), (0xFF, 0x82, 0x78)  # --bad of report.css
 SCRIPT = "<script>document.title = 'it ran'</script>"
 
@@ -65,7 +66,7 @@ def test_a_magnified_difference_is_drawn_from_the_embedded_picture(
     shot = tmp_path / "shot.png"
     chromium(tmp_path / "profile", page, f"--screenshot={shot}", "--window-size=1200,3000")
     with Image.open(shot) as image:
-        colours = dict((colour, count) for count, colour in image.convert("RGB").getcolors(1 << 24) or [])
+        colours = {colour: count for count, colour in image.convert("RGB").getcolors(1 << 24) or []}
     assert 20 < colours.get((0x1E, 0x2A, 0xF0), 0) < 60  # one pixel, six times as large
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.report.command_line import by_hand, lines
-
 
 WORD = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
@@ -28,15 +28,17 @@ def test_lines_break_before_options() -> None:
 
 
 def test_by_hand_the_console_is_the_terminal_and_nothing_private_is_left() -> None:
-    argv = (
-        "qemu-system-x86_64 -S -chardev socket,id=qmp,fd=9 -mon chardev=qmp,mode=control -monitor none -chardev socket,id=console,fd=12"
-        " -serial chardev:console -chardev socket,id=control,fd=13 -serial chardev:control -chardev socket,id=gdb,path=/x,server=on"
-        " -gdb chardev:gdb -d cpu_reset -D /dev/fd/14 -chardev file,id=port,path=/x -device virtserialport,chardev=port -display none"
-    ).split()
-    assert by_hand([*argv, "-append", ""]) == (
-        "qemu-system-x86_64 -monitor none -chardev stdio,id=console -serial chardev:console -chardev null,id=control -serial chardev:control"
-        " -chardev null,id=port -device virtserialport,chardev=port -display none"
-    ).split() + ["-append", ""]
+    argv = shlex.split(
+        "qemu -S -chardev socket,id=qmp,fd=9 -mon chardev=qmp,mode=control -monitor none"
+        " -chardev socket,id=console,fd=12 -serial chardev:console"
+        " -chardev socket,id=control,fd=13 -serial chardev:control"
+        " -chardev socket,id=gdb,path=/x,server=on -gdb chardev:gdb -d cpu_reset -D /dev/fd/14"
+        " -chardev file,id=port,path=/x -device virtserialport,chardev=port -display none -append ''"
+    )
+    assert by_hand(argv) == shlex.split(
+        "qemu -monitor none -chardev stdio,id=console -serial chardev:console -chardev null,id=control"
+        " -serial chardev:control -chardev null,id=port -device virtserialport,chardev=port -display none -append ''"
+    )
 
 
 def test_what_the_user_asked_for_stays() -> None:

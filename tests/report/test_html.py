@@ -18,13 +18,14 @@ import jinja2
 import pytest
 
 from harness.judge.verdict import CheckStatus, RunVerdict
-from harness.report import page
+from harness.report import html, page
 from harness.report.html import write_report
 from harness.verdicts import Verdict
 
 EVIL = (
-    '<script>alert(1)</script><img src=x onerror=alert(2)>\' onload="x" \x1b[31mred\x1b]0;title\x07 \x00\x08\x7f \ud800\udfff \x9b31m '
-    "\u202egnp.exe\u202c \u2066x\u2069 \u200b\ufeff {{7*7}} {% raw %} &lt; --> ]]> </style></svg></title>"
+    '<script>alert(1)</script><img src=x onerror=alert(2)>\' onload="x" \x1b[31mred\x1b]0;title\x07 \x00\x08\x7f'
+    " \ud800\udfff \x9b31m \u202egnp.exe\u202c \u2066x\u2069 \u200b\ufeff"
+    " {{7*7}} {% raw %} &lt; --> ]]> </style></svg></title>"
 )
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
@@ -94,9 +95,9 @@ class Inspector(HTMLParser):
 
 
 def report(maker: Any, verdict: RunVerdict) -> Inspector:
-    html = write_report(maker.bundle, verdict).read_bytes().decode("utf-8")
-    found = Inspector(html)
-    found.wrong += [f"control character {match[0]!r}" for match in CONTROL.finditer(html)]
+    text = write_report(maker.bundle, verdict).read_bytes().decode("utf-8")
+    found = Inspector(text)
+    found.wrong += [f"control character {match[0]!r}" for match in CONTROL.finditer(text)]
     return found
 
 
@@ -202,6 +203,7 @@ def test_hostile_text_is_shown_and_does_nothing(make: Callable[..., Any]) -> Non
 def test_without_escaping_the_inspector_would_see_it(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     real = jinja2.Environment
     monkeypatch.setattr(jinja2, "Environment", lambda **options: real(**{**options, "autoescape": False}))
+    monkeypatch.setattr(html, "_template", html._template.__wrapped__)  # not the one that is kept
     maker = make()
     assert "element script" in report(maker, evil_run(maker)).wrong
 
@@ -209,7 +211,7 @@ def test_without_escaping_the_inspector_would_see_it(make: Callable[..., Any], m
 def test_without_the_last_line_of_defence_the_inspector_would_see_it(
     make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.report.html.safe", lambda text, *_, **__: text.encode("utf-8", "replace").decode())
+    monkeypatch.setattr(html, "safe", lambda text, *_, **__: text.encode("utf-8", "replace").decode())
     maker = make()
     verdict = maker.verdict(fingerprint="\x1b[2J")
     maker.bundle.write_json("manifest.json", {"error": "\x9b2J"})
@@ -295,7 +297,8 @@ def test_a_large_run_is_reported_in_little_memory_and_a_small_page(make: Callabl
 
 
 def test_the_template_engine_is_loaded_by_writing_alone() -> None:
-    code = "import sys, harness.report.html; print(sorted(m for m in ('jinja2', 'numpy', 'PIL', 'wand') if m in sys.modules))"
+    heavy = "{'jinja2', 'numpy', 'PIL', 'wand', 'pydantic'}"
+    code = f"import sys, harness.report.html; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )

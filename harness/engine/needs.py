@@ -1,0 +1,44 @@
+"""What a scenario asks of its target, found out before anything is powered on."""
+
+from __future__ import annotations
+
+from harness.errors import UsageError
+from harness.scenario.model import Scenario
+from harness.scenario.steps import Step, describe
+from harness.targets.base import Capability, Target
+
+_NEEDS: dict[str, tuple[Capability, ...]] = {
+    "command": (Capability.CONTROL,),
+    "frames": (Capability.CONTROL,),
+    "send": (Capability.CONSOLE_INPUT,),
+    "dialogue": (Capability.CONSOLE_INPUT,),
+    "type": (Capability.INPUT, Capability.QMP),
+    "key": (Capability.INPUT, Capability.QMP),
+    "pointer": (Capability.INPUT, Capability.QMP, Capability.SCREEN),
+    "find-click": (Capability.INPUT, Capability.QMP, Capability.SCREEN),
+    "check-frame": (Capability.SCREEN,),
+    "reset": (Capability.POWER,),
+    "relaunch": (Capability.RELAUNCH,),
+    "stop": (Capability.QMP,),
+    "cont": (Capability.QMP,),
+}
+
+
+def refuse_what_cannot_be_done(scenario: Scenario, target: Target) -> None:
+    """:raises UsageError: naming every step that *target* cannot do, and what it lacks."""
+    lacking = [
+        f"step {index}, {describe(step)}, needs {', '.join(missing)}"
+        for index, step in enumerate(scenario.steps, 1)
+        if (missing := [str(c) for c in _needs(step) if c not in target.capabilities])
+    ]
+    if lacking:
+        raise UsageError(
+            f"{target.name} cannot do what the scenario {scenario.name} asks: {'; '.join(lacking)}",
+            f"it offers {', '.join(sorted(target.capabilities)) or 'a console to read, and nothing else'}",
+        )
+
+
+def _needs(step: Step) -> tuple[Capability, ...]:
+    if step.do == "shutdown":
+        return (Capability.CONTROL,) if getattr(step, "how", "command") == "command" else (Capability.QMP,)
+    return _NEEDS.get(step.do, ())
