@@ -19,7 +19,8 @@ from harness.console.types import Chunk
 from harness.errors import TargetLost, UsageError
 
 _BACKLOG = 1 << 20  # bytes kept while nobody expects anything; the oldest go first
-_READ = 4096  # bytes pexpect takes at once; it searches only the last _WINDOW characters, so a read must be shorter than that
+# bytes pexpect takes at once; it searches only the last _WINDOW characters, so a read must be shorter than that
+_READ = 4096
 _WINDOW = 2 * _READ
 _BEFORE = 64 * 1024  # characters before a match that are kept
 
@@ -33,7 +34,8 @@ class DialogueTimeoutError(Exception):
 class Dialogue:
     """pexpect's `expect` and `sendline` as coroutines, from the text that is unanswered on the console's last line onwards.
 
-    :param newline: what `sendline` ends a line with; the Enter key of a serial terminal sends CR, which firmware insists on.
+    :param newline: what `sendline` ends a line with; the Enter key of a serial terminal sends CR, which firmware
+        insists on.
     """
 
     def __init__(self, console: Console, *, newline: str = "\r") -> None:
@@ -75,7 +77,8 @@ class Dialogue:
     async def expect(self, patterns: Sequence[Expected], timeout: float) -> int:
         """Wait for the first match; returns the index of its pattern. Cancelling it gives the stream back unharmed.
 
-        :param patterns: regular expressions (`.` matches newlines too) with a longest match, or pexpect's `EOF` and `TIMEOUT`.
+        :param patterns: regular expressions (`.` matches newlines too) with a longest match, or pexpect's `EOF` and
+            `TIMEOUT`.
         :param timeout: seconds of host time.
         :raises DialogueTimeoutError: unless TIMEOUT is among the patterns.
         :raises harness.errors.TargetLost: if the console ends, unless EOF is among the patterns.

@@ -1,8 +1,10 @@
 """Which text on the console is the harness's own, sent back by the guest.
 
 Two rules, both pure functions of what was sent and the line:
-* a line that holds a whole sent line is an echo there (short ones only as the last word of the line: `y` is part of too much);
-* a marker whose head is part of something sent is forged, wherever it comes back: typing `echo RAYOS_X:Y` prints it twice.
+* a line that holds a whole sent line is an echo there (short ones only as the last word of the line: `y` is part of
+  too much);
+* a marker whose head is part of something sent is forged, wherever it comes back: typing `echo RAYOS_X:Y` prints it
+  twice.
 """
 
 from __future__ import annotations

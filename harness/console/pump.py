@@ -14,15 +14,17 @@ _SEND_PIECE = 4096  # bytes of one `console.send` event
 _RATE = 4000  # chunks a second that get a journal event of their own, over time
 _BURST = 256  # ... and at once
 _UNFINISHED = 4096  # bytes of the line that has not ended which a new dialogue gets to see
-_GATHER_S = 0.001  # once a guest that dribbles single bytes (570,000 a second were measured) has used that up, wait this long for more
+# once a guest that dribbles single bytes (570,000 a second were measured) has used that up, wait this long for more
+_GATHER_S = 0.001
 
 
 class Console:
     """Reads the port until its end; sends to it.
 
-    Writes `serial` (`offset`, `len`), `serial.cap` (`kept`: once, when the raw log is full), `serial.end` (`kept`, `dropped`) and `console.send`
-    (`text`) events. A listener is called synchronously, after its chunk's `serial` event: what a slow one holds up is the guest, not
-    memory. Listeners get exactly the bytes that are in the raw log, so that what they decide can be decided again offline.
+    Writes `serial` (`offset`, `len`), `serial.cap` (`kept`: once, when the raw log is full), `serial.end` (`kept`,
+    `dropped`) and `console.send` (`text`) events. A listener is called synchronously, after its chunk's `serial`
+    event: what a slow one holds up is the guest, not memory. Listeners get exactly the bytes that are in the raw log,
+    so that what they decide can be decided again offline.
 
     :param serial: path of the raw log.
     :param cap: bytes that the raw log takes.
@@ -57,7 +59,8 @@ class Console:
     async def run(self) -> None:
         """Read until the port's end.
 
-        :raises harness.errors.TargetLost: if the line dropped where it should not have. Calling it again goes on with the stream.
+        :raises harness.errors.TargetLost: if the line dropped where it should not have. Calling it again goes on with
+            the stream.
         :raises harness.errors.LabError: if the evidence cannot be written.
         """
         loop = asyncio.get_running_loop()

@@ -14,9 +14,11 @@ _REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT"})
 def compile_regex(source: str, *, bounded: bool = False) -> re.Pattern[str]:
     """Compile *source*.
 
-    :param bounded: refuse also what has no longest match: on a stream that is still coming, `.*` matches whatever happens to be there.
-    :raises harness.errors.UsageError: for a syntax error, a pattern that matches the empty string (it would match everywhere), and a
-        repeat of something that itself varies in length without bound, like `(a+)+` (guest text could make it take for ever).
+    :param bounded: refuse also what has no longest match: on a stream that is still coming, `.*` matches whatever
+        happens to be there.
+    :raises harness.errors.UsageError: for a syntax error, a pattern that matches the empty string (it would match
+        everywhere), and a repeat of something that itself varies in length without bound, like `(a+)+` (guest text
+        could make it take for ever).
     """
     try:
         tree = _parser.parse(source)

@@ -1,8 +1,8 @@
 """From raw console bytes to text that is safe to show and to match: escape sequences out, control characters visible.
 
-How a carriage return is read: CRs at either end of a line belong to the line end (guests print `\\r\\n`, `\\n\\r` and `\\r\\r\\n`) and vanish.
-One in the middle is a redraw (a firmware's progress bar). A terminal would overwrite; here it stays visible as U+240D, so that
-a redraw can never wipe out a marker that was printed.
+How a carriage return is read: CRs at either end of a line belong to the line end (guests print `\\r\\n`, `\\n\\r` and
+`\\r\\r\\n`) and vanish. One in the middle is a redraw (a firmware's progress bar). A terminal would overwrite; here
+it stays visible as U+240D, so that a redraw can never wipe out a marker that was printed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _ANSI = re.compile(
     rb"|\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: window titles
     rb"|[PX^_][^\x1b]*\x1b\\"  # DCS, SOS, PM, APC
     rb"|[ -/]+[0-~]"  # character sets
-    rb"|[78=>cDEHMNOZ\\lmno|}~]"  # single commands; no other letter, for one lost `[` must not eat the first letter of a word
+    # single commands; no other letter, for one lost `[` must not eat the first letter of a word
+    rb"|[78=>cDEHMNOZ\\lmno|}~]"
     rb")"
 )
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[PX^_][^\x1b]*\x1b?|[ -/]+)?\Z")

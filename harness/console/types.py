@@ -32,8 +32,9 @@ class Chunk:
 class Line(NamedTuple):
     """One line without its end (any CRs and the LF). `text` has ANSI sequences removed and control characters made visible.
 
-    `number` counts from 1 over all epochs, `offset` is the stream offset of its first byte, `host_ns` is when its last byte came.
-    A named tuple, because a flooded console makes a million of them a second (a frozen dataclass takes four times as long to make).
+    `number` counts from 1 over all epochs, `offset` is the stream offset of its first byte, `host_ns` is when its
+    last byte came. A named tuple, because a flooded console makes a million of them a second (a frozen dataclass
+    takes four times as long to make).
     """
 
     number: int

@@ -11,6 +11,7 @@ from harness.errors import UsageError
 from harness.frames.capture import Capture
 from harness.frames.find import find_picture
 from harness.frames.png import load_png, save_png
+from harness.frames.stable import settle, whole
 from harness.frames.types import Frame
 from harness.judge.frames import LiveFrames
 from harness.scenario.steps import CheckFrame
@@ -35,7 +36,7 @@ class Camera:
         """:raises UsageError: if the target has no screen."""
         if ctx.target.qmp is None:
             raise UsageError(f"{ctx.target.name} has no screen that can be captured")
-        return cls(ctx, Capture(ctx.qmp, ctx.bundle.frames))
+        return cls(ctx, Capture(ctx.qmp, ctx.bundle.frames, identity=ctx.profile.guest.identity, journal=ctx.journal))
 
     def close(self) -> None:
         self._capture.close()
@@ -54,32 +55,43 @@ class Camera:
 
         A picture compared with stored ones has no instant of its own: it is taken again until it matches or the deadline passes.
         """
-        frames = self._frames()
-        frame = await self.grab()
-        if step.against == "golden" and self._ctx.update_goldens:
-            frame, stable = await self._hold_still(frame, deadline)
+        stable = True
+        if step.against in {"scene", "identity"}:
+            frame = await self._at_once(step, deadline)
+        elif step.against == "golden" and self._ctx.update_goldens:
+            frame, stable = await self._hold_still(step, deadline)
             self._approve(step, frame)
-        elif step.against in {"golden", "not-blank"}:
-            found, previous = frames.result(step, frame, stable=True)[0], None
-            while not found.matches and deadline.left > 0:
-                await asyncio.sleep(_PACE)
-                self._ctx.waits.check_fatal()
-                frame, previous = await self.grab(), found
-                found = frames.result(step, frame, stable=True)[0]
-            stable = previous is None or found.matches or previous == found
         else:
-            stable = True
+            frame, stable = await self._until_match(step, deadline)
         self._record(index, step.name, frame, stable=stable)
 
-    async def _hold_still(self, frame: Frame, deadline: Deadline) -> tuple[Frame, bool]:
-        """The first picture that is equal to the one before, or the last one at the deadline."""
-        while deadline.left > 0:
+    async def _at_once(self, step: CheckFrame, deadline: Deadline) -> Frame:
+        """The picture of this instant; one that would condemn the guest is taken a second time, the slow and certain way."""
+        if self._at_rendezvous() or not self._ctx.profile.guest.identity:
+            frame = await self.grab()
+        else:
+            frame = await whole(self.grab, deadline.left)
+        if frame.way != "vram" or self._frames().result(step, frame, stable=True)[0].matches:
+            return frame
+        return await self._capture.grab(exact=not self._at_rendezvous(), certain=True)
+
+    async def _until_match(self, step: CheckFrame, deadline: Deadline) -> tuple[Frame, bool]:
+        """The first picture that matches, or the last before the deadline, and whether that had stopped changing."""
+        frames = self._frames()
+        frame = await self.grab()
+        found, previous = frames.result(step, frame, stable=True)[0], None
+        while not found.matches and deadline.left > 0:
             await asyncio.sleep(_PACE)
             self._ctx.waits.check_fatal()
-            previous, frame = frame, await self.grab()
-            if previous.digest == frame.digest:
-                return frame, True
-        return frame, False
+            frame, previous = await self.grab(), found
+            found = frames.result(step, frame, stable=True)[0]
+        return frame, previous is None or found.matches or previous == found
+
+    async def _hold_still(self, step: CheckFrame, deadline: Deadline) -> tuple[Frame, bool]:
+        """The first picture that is equal, but for the masked parts, to the one before."""
+        mask = self._frames().mask(step, await self.grab(), self._ctx.scenario)
+        settled = await settle(self.grab, deadline.left, ignore=mask)
+        return settled.frame, settled.stable
 
     def _approve(self, step: CheckFrame, frame: Frame) -> None:
         path = self._frames().update_golden(step, frame, self._ctx.scenario)

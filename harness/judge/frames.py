@@ -9,7 +9,7 @@ from harness.clients.follower import SceneFollower
 from harness.errors import LabError
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Event
-from harness.frames.compare import Pixels, compare
+from harness.frames.compare import Bits, Pixels, compare
 from harness.frames.goldens import Goldens
 from harness.frames.identity import IdentityChecker, desktop_of, one_colour
 from harness.frames.oracle import render
@@ -94,12 +94,10 @@ class SceneFrames:
     def _strip(self, frame: Frame) -> FrameResult | None:
         if not self._facts.identity:
             return None
-        claim = self._scene.claim
-        if claim is None:
-            return self._identity.check(frame)
-        if self._scene.exact:
-            return self._identity.check(frame, claim=(claim.number, claim.crc))
-        return self._identity.check(frame, claim.number)
+        claim, least = self._scene.claim, self._scene.least
+        if claim is not None and self._scene.exact:
+            return self._identity.check(frame, least, claim=(claim.number, claim.crc))
+        return self._identity.check(frame, least)
 
     @staticmethod
     def _against_scene(step: CheckFrame, frame: Frame, strip: FrameResult | None, expected: Pixels) -> FrameResult:
@@ -123,10 +121,7 @@ class LiveFrames(SceneFrames):
         self._shown: Frame | None = None
 
     def keep_inputs(self, scenario: Scenario) -> None:
-        """Copy the goldens and masks that the verdict rests on into the bundle.
-
-        :raises UsageError: if a check has no approved picture (unless they are to be made now).
-        """
+        """Copy the goldens and masks that the verdict rests on into the bundle."""
         source = Goldens(scenario.folder / "goldens")
         for step in scenario.steps:
             if isinstance(step, CheckFrame) and step.against == "golden":
@@ -135,10 +130,15 @@ class LiveFrames(SceneFrames):
 
     def update_golden(self, step: CheckFrame, frame: Frame, scenario: Scenario) -> Path | None:
         """Approve *frame* in the scenario's own folder; the path, or None if an approved picture matches already."""
-        path = Goldens(scenario.folder / "goldens").update(step.name, frame.pixels)
+        pixels = desktop_of(frame.pixels) if self._facts.identity else frame.pixels  # the strip's number is no picture
+        path = Goldens(scenario.folder / "goldens").update(step.name, pixels)
         if path is not None:
             self._bundle.keep(path, "goldens")
         return path
+
+    def mask(self, step: CheckFrame, frame: Frame, scenario: Scenario) -> Bits | None:
+        """What is ignored of pictures of the size of *frame*."""
+        return Goldens(scenario.folder / "goldens").mask(step.name, frame.pixels)
 
     def show(self, frame: Frame) -> None:
         """The picture that the next `frame` event is about."""

@@ -1,7 +1,7 @@
 """Stream rules: order, pairing, lives of ids, counts, values. Incremental, bounded, one boot epoch at a time.
 
-Which rules there are is data in the schema. A marker that decides nothing alone breaks no rule; one that was re-joined still counts as
-seen, so that a torn CLIENT_DESTROYED does not leave a client unpaired.
+Which rules there are is data in the schema. A marker that decides nothing alone breaks no rule; one that was
+re-joined still counts as seen, so that a torn CLIENT_DESTROYED does not leave a client unpaired.
 """
 
 from __future__ import annotations
@@ -210,17 +210,11 @@ class _PairState:
             self._finished.clear()
         yield from ()
 
-    def finish(self, epoch: int) -> Iterator[Violation]:
-        if self._full:
-            return
-        for count, marker in enumerate(self._open.values()):
-            if count == _LISTED:
-                what = f"and {len(self._open) - _LISTED} more {rule_name(self._family, self._rule.open)} had no {self._rule.close}"
-                yield Violation("pair", what, None, marker.line, epoch)
-                return
-            yield Violation(
-                "pair", f"{marker.text} (line {marker.line}) had no {self._rule.close}", None, marker.line, epoch
-            )
+    def finish(self, epoch: int) -> Iterator[Violation]: if self._full: return for count, marker in
+    enumerate(self._open.values()): if count == _LISTED: what = f"and {len(self._open) - _LISTED} more
+    {rule_name(self._family, self._rule.open)} had no {self._rule.close}" yield Violation("pair", what, None,
+    marker.line, epoch) return yield Violation( "pair", f"{marker.text} (line {marker.line}) had no
+    {self._rule.close}", None, marker.line, epoch )
 
 
 class _LifeState:

@@ -1,7 +1,8 @@
 """Markers of a whole log file or stream, fast and in flat memory: what `harness markers` prints.
 
-Only lines that can matter are looked at: those with a marker prefix (or a part of one before an escape sequence), lines that are cut
-for their length, and the line after a torn marker. The result is that of the parser fed line by line; a test holds it to that.
+Only lines that can matter are looked at: those with a marker prefix (or a part of one before an escape sequence),
+lines that are cut for their length, and the line after a torn marker. The result is that of the parser fed line by
+line; a test holds it to that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Marker schemas as plain data: families, their events and fields, and the rules that a stream of them must keep.
 
-The plan's five families are built in (`PLAN`); a project adds its own in a TOML file, for which these classes are the whole format:
+The plan's five families are built in (`PLAN`); a project adds its own in a TOML file, for which these classes are the
+whole format:
 
     prefixes = ["RAYOS_"]                      # optional: what this project's markers start with
     [families.GUI.events]                      # event = its fields in order

@@ -35,8 +35,8 @@ class Typo:
 def find_typos(image: Path, patterns: Iterable[str], prefixes: Iterable[str] = PREFIXES) -> list[Typo]:
     """Those marker patterns (others are passed over) that look misspelt.
 
-    Empty for an image without any marker string: it is packed, or prints none. A marker put together at run time from a family and a
-    name that are both in the image is no typo.
+    Empty for an image without any marker string: it is packed, or prints none. A marker put together at run time from
+    a family and a name that are both in the image is no typo.
 
     :raises harness.errors.UsageError: if the image cannot be read.
     """
@@ -54,32 +54,16 @@ def find_typos(image: Path, patterns: Iterable[str], prefixes: Iterable[str] = P
         raise UsageError(f"cannot read the image {image}: {error.strerror}") from error
 
 
-def _compare(data: mmap.mmap, wanted: dict[str, str], prefixes: tuple[str, ...]) -> list[Typo]:
-    end = min(len(data), SCAN_LIMIT)
-    heads = _heads(data, end, prefixes)
-    if not heads:
-        return []
-    typos = []
-    for pattern, literal in wanted.items():
-        if literal in heads or _stands(data, end, literal):
-            continue
-        family, _, name = literal.partition(":")
-        near = ""
-        if data.find(literal.encode(), 0, end) >= 0:
-            # Only as the start of something longer: of a string packed behind it, or of the word that was meant (COMPLET).
-            near = next(
-                (head for head in sorted(heads) if head.startswith(literal) and len(head) <= len(literal) + 2), ""
-            )
-        elif family in heads:
-            # The family is there: with its events behind it, or alone, and the name is put behind it at run time.
-            missing = next((part for part in name.split(":") if part and not _stands(data, end, part)), "")
-            if missing:
-                near = _nearest(literal, heads - {family}) or _nearest(missing, _words(data, end))
-        else:
-            near = _nearest(literal, heads) or _nearest(family, {head.partition(":")[0] for head in heads})
-        if near:
-            typos.append(Typo(pattern, near))
-    return typos
+def _compare(data: mmap.mmap, wanted: dict[str, str], prefixes: tuple[str, ...]) -> list[Typo]: end = min(len(data),
+SCAN_LIMIT) heads = _heads(data, end, prefixes) if not heads: return [] typos = [] for pattern, literal in
+wanted.items(): if literal in heads or _stands(data, end, literal): continue family, _, name = literal.partition(":")
+near = "" if data.find(literal.encode(), 0, end) >= 0: # Only as the start of something longer: of a string packed
+behind it, or of the word that was meant (COMPLET). near = next( (head for head in sorted(heads) if
+head.startswith(literal) and len(head) <= len(literal) + 2), "" ) elif family in heads: # The family is there: with
+its events behind it, or alone, and the name is put behind it at run time. missing = next((part for part in
+name.split(":") if part and not _stands(data, end, part)), "") if missing: near = _nearest(literal, heads - {family})
+or _nearest(missing, _words(data, end)) else: near = _nearest(literal, heads) or _nearest(family,
+{head.partition(":")[0] for head in heads}) if near: typos.append(Typo(pattern, near)) return typos
 
 
 def _stands(data: mmap.mmap, end: int, word: str) -> bool:

@@ -142,8 +142,8 @@ class Dialogue:
 class CheckFrame:
     """Take a picture and judge it.
 
-    `against` is `scene` (the computed oracle, exact), `golden` (approved pictures `goldens/<name>*.png` in the scenario's folder, masks
-    `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only) or `not-blank` (anything but one colour).
+    `against` is `scene` (the computed oracle, exact), `golden` (approved pictures `goldens/<name>.png` and `goldens/<name>.<variant>.png` in the
+    scenario's folder, masks `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only) or `not-blank` (anything but one colour).
     Where the guest has an identity strip it is always checked as well.
     """
 
