@@ -32,7 +32,7 @@ class DialogueTimeoutError(Exception):
 
 
 class Dialogue:
-    """pexpect's `expect` and `sendline` as coroutines, from the text that is unanswered on the console's last line onwards.
+    """pexpect's `expect` and `sendline` as coroutines, from the unanswered text on the console's last line on.
 
     :param newline: what `sendline` ends a line with; the Enter key of a serial terminal sends CR, which firmware
         insists on.

@@ -1,4 +1,4 @@
-"""A console in a file that QEMU writes (`-serial file:`), followed by inotify: the writer never waits for the reader."""
+"""A console in a file that QEMU writes (`-serial file:`), followed by inotify: QEMU never waits for its reader."""
 
 from __future__ import annotations
 

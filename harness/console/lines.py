@@ -56,7 +56,7 @@ class LineAssembler:
         return list(self._end(LineFlag.UNENDED))
 
     def partial(self) -> Line | None:
-        """The unfinished line, flagged PARTIAL: its last 4 KiB if it is longer than that. None at the start of a line."""
+        """The unfinished line, flagged PARTIAL (of a long one the last 4 KiB); None at the start of a line."""
         if not self._pending:
             return None
         raw = bytes(self._pending[-PARTIAL_LIMIT:])

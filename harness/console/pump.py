@@ -1,4 +1,4 @@
-"""The pump: the one owner of the console's port. Every byte goes to the raw log, the journal and the listeners, in this order."""
+"""The pump, the one owner of the console's port: every byte goes to the raw log, the journal and the listeners."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Readiness:
             _wake(self._reader)
 
     def close(self) -> None:
-        """End all waits, now and later. To be called before the descriptor is closed: its number may be another file's at once."""
+        """End all waits. To be called before the descriptor is closed: its number may be another file's at once."""
         self._closed = True
         for future, remove in ((self._reader, "remove_reader"), (self._writer, "remove_writer")):
             if future is not None:

@@ -44,7 +44,7 @@ def file_chunks(path: Path) -> Iterator[Chunk]:
 
 
 class RecordingPort:
-    """A byte port that plays chunks back as fast as they are taken. `stamp_ns` tells the recorded time of those just read."""
+    """A byte port that plays chunks back as fast as they are taken; `stamp_ns` is the recorded time of the last."""
 
     def __init__(self, chunks: Iterable[Chunk], name: str = "recording") -> None:
         self.name = name

@@ -28,7 +28,7 @@ _UNSAFE = re.compile(f"[{''.join(map(re.escape, map(chr, _NEUTRAL)))}\ud800-\udf
 
 
 def safe(text: str, limit: int, *, newlines: bool = False) -> str:
-    """*text* with every unsafe character shown as a picture or U+FFFD, at most *limit* characters long (the last one `…` if cut).
+    """*text* with every unsafe character shown as a picture or U+FFFD, at most *limit* characters (cut: `…` last).
 
     Newlines are kept only with *newlines*. `<` and `&` stay: escaping them is the job of whoever writes XML or HTML.
     """

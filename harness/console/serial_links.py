@@ -1,4 +1,4 @@
-"""What is behind a serial URL: a tty (its descriptor, no thread), or any other pyserial port (blocking, in a worker thread)."""
+"""What is behind a serial URL: a tty (its descriptor, no thread), or another pyserial port (in a worker thread)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ThreadLink:
         self._closed = False
 
     async def read(self) -> bytes:
-        """Next bytes; `b""` once the port is gone or this side has closed. A cancelled read loses nothing: the next one goes on with it."""
+        """Next bytes; `b""` once the port is gone or this side has closed. A cancelled read loses nothing."""
         if self._closed:
             return b""
         if self._reading is None:

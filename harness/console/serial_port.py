@@ -78,7 +78,7 @@ class SerialPort:
         await self._drop()
 
     async def reattach(self, timeout: float) -> None:
-        """Open the port again once it is back. Woken by the device's folder for a tty, by retries for a peer on the network.
+        """Open the port again once it is back. A tty's folder tells when; a network peer is tried again and again.
 
         :param timeout: seconds of host time.
         :raises harness.errors.TargetLost: if it does not come back in time.

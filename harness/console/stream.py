@@ -28,7 +28,7 @@ class ConsoleStream:
 
     @property
     def partial(self) -> Line | None:
-        """The line that has not ended (a prompt), flagged PARTIAL; of a long one the last 4 KiB. None at the start of a line."""
+        """The line that has not ended (a prompt), flagged PARTIAL; of a long one the last 4 KiB."""
         line = self._lines.partial()
         return line if line is None or not self._echo else self._mark(line)
 
@@ -46,7 +46,7 @@ class ConsoleStream:
         self._echo.sent(text)
 
     def new_epoch(self, number: int | None = None) -> list[Line]:
-        """The guest boots again (epoch *number*, default the next one). Returns the unfinished line of the old epoch, flagged UNENDED."""
+        """The guest boots again (epoch *number*, default: the next). Returns the old one's last, flagged UNENDED."""
         rest = self.finish()
         self._lines.epoch = self._lines.epoch + 1 if number is None else number
         return rest

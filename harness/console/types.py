@@ -22,7 +22,7 @@ class LineFlag(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes as they were received. `offset` counts from the start of the stream, `host_ns` from the start of the run."""
+    """Bytes as they were received. `offset` is from the start of the stream, `host_ns` from that of the run."""
 
     offset: int
     data: bytes
@@ -30,7 +30,7 @@ class Chunk:
 
 
 class Line(NamedTuple):
-    """One line without its end (any CRs and the LF). `text` has ANSI sequences removed and control characters made visible.
+    """One line without its end (CRs and LF). `text` has ANSI sequences removed and control characters made visible.
 
     `number` counts from 1 over all epochs, `offset` is the stream offset of its first byte, `host_ns` is when its
     last byte came. A named tuple, because a flooded console makes a million of them a second (a frozen dataclass

@@ -68,8 +68,10 @@ class Pattern:
 
 
 def _marker_regex(source: str) -> str:
-    """A pattern's tokens as a regular expression. A glob stays inside its token; the last token ends where one ends in a marker's text:
-    at a colon, a key=value tail or the end, and at `#` or `=` if the pattern has none there itself.
+    """A pattern's tokens as a regular expression.
+
+    A glob stays inside its token. The last token ends where one ends in a marker's text: at a colon, a key=value tail
+    or the end, and at `#` or `=` if the pattern has none there itself.
     """
     globbed = re.sub(r"\*+", "*", source)
     words = r"[^:]*".join(map(re.escape, globbed.split("*")))

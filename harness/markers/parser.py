@@ -58,7 +58,7 @@ class MarkerParser:
         return self._torn is not None
 
     def feed(self, line: Line) -> list[Marker]:
-        """The markers that *line* completes. A torn one comes with the line that brings, or fails to bring, its rest."""
+        """The markers that *line* completes. A torn one comes with the line that brings its rest, or does not."""
         out = self._new_epoch(line.epoch) if line.epoch != self._epoch else []
         text = line.text
         if self._torn is None:
@@ -243,7 +243,7 @@ class MarkerParser:
     # ---- what spans the boot ---------------------------------------------------------------------------------------
 
     def _sequence(self, seq: int, family: str, *, late: bool) -> None:
-        """Count what is missing before *seq*. A number from behind is a repeat, or (*late*) a torn marker that was counted as missing."""
+        """Count what is missing before *seq*. One from behind is a repeat, or (*late*) was torn and counted."""
         if len(self._sealed) < _FAMILIES:
             self._sealed.add(family)
         gap = (seq - self._next_seq) & 0xFFFF

@@ -35,7 +35,7 @@ def _hex(word: str) -> Value:
 
 
 _CONVERTERS: dict[str, Callable[[str], Value]] = {"int": _int, "float": _float, "hex": _hex, "str": str, "enum": str}
-"""Of the types whose field is one word and one value. A word that is not of its type stays as it is, for the rules to complain."""
+"""Types whose field is one word and one value. A word that is not of its type stays as it is; the rules complain."""
 
 
 class Meaning(NamedTuple):
@@ -110,7 +110,7 @@ class Resolver:
         return found is not None and bool(found[1]) and found[1][-1].type == "text"
 
     def problems(self, marker: Marker) -> list[str]:
-        """Why *marker* is not what the schema of its family says; empty also for a family that the schema does not know."""
+        """Why *marker* is not what the schema says; empty also for a family that the schema does not know."""
         events = self._events.get(marker.family)
         if events is None:
             return []
@@ -122,11 +122,7 @@ class Resolver:
         tail = {} if marker.dialect is Dialect.FREETEXT else key_values(marker.text.partition(" ")[2])
         problems: list[str] = []
         for field, given in _given(fields, marker.args, tail):
-            if given is None:
-                trouble = "" if field.optional else "is missing"
-            else:
-                trouble = _trouble(field, given)
-            if trouble:
+            if trouble := _trouble(field, given):
                 problems.append(f"{event}.{field.name} {trouble}")
         positional = sum(1 for field in fields if field.name not in tail)
         if len(marker.args) > positional and not any(field.type == "text" for field in fields):
@@ -158,7 +154,10 @@ def _given(
         yield field, word
 
 
-def _trouble(field: Field, word: str) -> str:
+def _trouble(field: Field, word: str | None) -> str:
+    """What is wrong with the word given for a field; empty if nothing."""
+    if word is None:
+        return "" if field.optional else "is missing"
     value = _CONVERTERS.get(field.type, str)(word)
     shown = repr(word[:_SHOWN])
     if field.type in _KINDS:

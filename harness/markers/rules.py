@@ -210,11 +210,16 @@ class _PairState:
             self._finished.clear()
         yield from ()
 
-    def finish(self, epoch: int) -> Iterator[Violation]: if self._full: return for count, marker in
-    enumerate(self._open.values()): if count == _LISTED: what = f"and {len(self._open) - _LISTED} more
-    {rule_name(self._family, self._rule.open)} had no {self._rule.close}" yield Violation("pair", what, None,
-    marker.line, epoch) return yield Violation( "pair", f"{marker.text} (line {marker.line}) had no
-    {self._rule.close}", None, marker.line, epoch )
+    def finish(self, epoch: int) -> Iterator[Violation]:
+        if self._full:
+            return
+        for count, marker in enumerate(self._open.values()):
+            if count == _LISTED:
+                more = f"{len(self._open) - _LISTED} more {self._family}:{self._rule.open}"
+                yield Violation("pair", f"and {more} had no {self._rule.close}", None, marker.line, epoch)
+                return
+            what = f"{marker.text} (line {marker.line}) had no {self._rule.close}"
+            yield Violation("pair", what, None, marker.line, epoch)
 
 
 class _LifeState:
@@ -283,7 +288,7 @@ class _CountState:
     def _check(self, marker: Marker | None, line: int, epoch: int) -> Iterator[Violation]:
         least = self._rule.min if self._want is None or isinstance(self._want, str) else self._want
         if self._count < least:
-            what = f"{rule_name(self._family, self._rule.event)} came {self._count} times, {least} expected"
+            what = f"{self._family}:{self._rule.event} came {self._count} times, {least} expected"
             yield Violation("count", what, marker, line, epoch)
 
 
@@ -306,11 +311,6 @@ def _key(marker: Marker, names: tuple[str, ...]) -> Value | None:
 
 def _named(names: tuple[str, ...], key: Value) -> str:
     return f"{names[-1]} {key}" if names else "it"
-
-
-def rule_name(family: str, event: str) -> str:
-    """`FAMILY:EVENT`, as it stands in a marker."""
-    return f"{family}:{event}"
 
 
 def _violation(rule: str, what: str, marker: Marker) -> Violation:

@@ -129,7 +129,7 @@ class _Scan:
         self._offset += end
 
     def _cut(self, data: bytes, read: Callable[[int], bytes]) -> Generator[Marker, None, bytes]:
-        """Through the assembler, which knows where lines are cut, until the long line has ended. Returns the start of the next line."""
+        """Through the assembler, which knows where lines are cut, up to the long line's end. Returns what follows."""
         assembler = self._assembler()
         while data:
             end = data.rfind(b"\n") + 1

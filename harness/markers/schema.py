@@ -25,7 +25,7 @@ from harness.markers.grammar import PREFIXES
 _STRICT = {"extra": "forbid"}  # read by the validation library; the classes stay plain dataclasses
 
 FieldType = Literal["str", "int", "hex", "float", "enum", "size", "text"]
-"""`hex` may lack 0x, `size` is WIDTHxHEIGHT (values `<name>_w`, `<name>_h`), `text` takes the rest with its colons and comes last."""
+"""`hex` may lack 0x; `size` is WIDTHxHEIGHT (values `<name>_w`, `<name>_h`); `text`, the last, takes all the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """`first` comes before anything else of the family, `last` after it; then `first` may start over. Together they are a session."""
+    """A session: `first` comes before anything else of the family, `last` after it; then `first` may start over."""
 
     __pydantic_config__: ClassVar = _STRICT
     rule: Literal["order"] = "order"
@@ -54,7 +54,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Each `open` of an id is followed by one `close` of the same id; no `close` without it, and no id twice in a session."""
+    """Each `open` of an id is followed by one `close` of it; no `close` without it, and no id twice in a session."""
 
     __pydantic_config__: ClassVar = _STRICT
     rule: Literal["pair"] = "pair"
@@ -95,7 +95,7 @@ Rule = Order | Pair | Life | Count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One family: its events with their fields in order, and its rules. An event's name may be a path (`VIRTIO_BLK:PERSIST_OK`)."""
+    """Events with their fields in order, and rules. An event's name may be a path (`VIRTIO_BLK:PERSIST_OK`)."""
 
     __pydantic_config__: ClassVar = _STRICT
     events: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Schema:
     families: Mapping[str, Family] = field(default_factory=dict)
 
     def merged(self, other: Schema) -> Schema:
-        """This schema with *other* on top: of a family in both, other's events are added and its rules, if it has any, replace these."""
+        """This schema with *other* on top: of a family in both, events are added and rules, if there are, replaced."""
         families = dict(self.families)
         for name, new in other.families.items():
             old = families.get(name)

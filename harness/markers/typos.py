@@ -54,16 +54,31 @@ def find_typos(image: Path, patterns: Iterable[str], prefixes: Iterable[str] = P
         raise UsageError(f"cannot read the image {image}: {error.strerror}") from error
 
 
-def _compare(data: mmap.mmap, wanted: dict[str, str], prefixes: tuple[str, ...]) -> list[Typo]: end = min(len(data),
-SCAN_LIMIT) heads = _heads(data, end, prefixes) if not heads: return [] typos = [] for pattern, literal in
-wanted.items(): if literal in heads or _stands(data, end, literal): continue family, _, name = literal.partition(":")
-near = "" if data.find(literal.encode(), 0, end) >= 0: # Only as the start of something longer: of a string packed
-behind it, or of the word that was meant (COMPLET). near = next( (head for head in sorted(heads) if
-head.startswith(literal) and len(head) <= len(literal) + 2), "" ) elif family in heads: # The family is there: with
-its events behind it, or alone, and the name is put behind it at run time. missing = next((part for part in
-name.split(":") if part and not _stands(data, end, part)), "") if missing: near = _nearest(literal, heads - {family})
-or _nearest(missing, _words(data, end)) else: near = _nearest(literal, heads) or _nearest(family,
-{head.partition(":")[0] for head in heads}) if near: typos.append(Typo(pattern, near)) return typos
+def _compare(data: mmap.mmap, wanted: dict[str, str], prefixes: tuple[str, ...]) -> list[Typo]:
+    end = min(len(data), SCAN_LIMIT)
+    heads = _heads(data, end, prefixes)
+    if not heads:
+        return []
+    typos = []
+    for pattern, literal in wanted.items():
+        if literal in heads or _stands(data, end, literal):
+            continue
+        family, _, name = literal.partition(":")
+        near = ""
+        if data.find(literal.encode(), 0, end) >= 0:
+            # Only as the start of something longer: a string packed behind it, or the word that was meant (COMPLET).
+            longer = (head for head in sorted(heads) if head.startswith(literal))
+            near = next((head for head in longer if len(head) <= len(literal) + 2), "")
+        elif family in heads:
+            # The family is there: with its events behind it, or alone, and the name is put behind it at run time.
+            missing = next((part for part in name.split(":") if part and not _stands(data, end, part)), "")
+            if missing:
+                near = _nearest(literal, heads - {family}) or _nearest(missing, _words(data, end))
+        else:
+            near = _nearest(literal, heads) or _nearest(family, {head.partition(":")[0] for head in heads})
+        if near:
+            typos.append(Typo(pattern, near))
+    return typos
 
 
 def _stands(data: mmap.mmap, end: int, word: str) -> bool:
@@ -81,7 +96,7 @@ def _stands(data: mmap.mmap, end: int, word: str) -> bool:
 
 
 def _literal(pattern: str) -> str:
-    """The part of a pattern that must stand in the image as it is: upper-case tokens up to a glob, a value or an argument."""
+    """The part that must stand in the image as it is: upper-case tokens up to a glob, a value or an argument."""
     tokens: list[str] = []
     for token in re.split(r"[=#* ]", pattern)[0].split(":"):
         if tokens and not re.fullmatch(r"[A-Z][A-Z0-9_]*", token):
@@ -91,7 +106,7 @@ def _literal(pattern: str) -> str:
 
 
 def _heads(data: mmap.mmap, end: int, prefixes: tuple[str, ...]) -> set[str]:
-    """All that looks like a marker's constant part. Strings of Rust lie back to back: each ends where the next prefix starts."""
+    """The constant parts of markers. Rust's strings lie back to back: each ends where the next prefix starts."""
     words = b"|".join(re.escape(p.encode()) for p in sorted(prefixes, key=len, reverse=True))
     pattern = re.compile(rb"(?:%s)(?:(?!%s)[A-Za-z0-9_:]){1,%d}" % (words, words, _LONGEST))
     heads: set[str] = set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -46,8 +45,8 @@ def with_guest(tmp_path: Path, play: Play) -> None:
 def test_a_dialogue_with_a_real_shell(tmp_path: Path) -> None:
     async def play(console: Console, guest: socket.socket) -> None:
         environment = {"PS1": "boot# ", "PATH": os.environ["PATH"]}
-        shell = subprocess.Popen(
-            ["/bin/sh", "-i"], stdin=guest, stdout=guest, stderr=guest, env=environment, start_new_session=True
+        shell = await asyncio.create_subprocess_exec(
+            "/bin/sh", "-i", stdin=guest, stdout=guest, stderr=guest, env=environment, start_new_session=True
         )
         try:
             async with Dialogue(console, newline="\n") as talk:
@@ -60,8 +59,9 @@ def test_a_dialogue_with_a_real_shell(tmp_path: Path) -> None:
                 guest.close()
                 assert await talk.expect([EOF], 20) == 0
         finally:
-            shell.kill()
-            shell.wait()
+            if shell.returncode is None:
+                shell.kill()
+            await shell.wait()
 
     with_guest(tmp_path, play)
 

@@ -24,6 +24,10 @@ def play(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(limited())
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_a_socket_gives_its_bytes_and_then_its_end() -> None:
     async def work() -> None:
         ours, theirs = socket.socketpair()
@@ -155,13 +159,13 @@ def test_closing_a_followed_file_ends_its_read_and_frees_its_descriptors(tmp_pat
     async def work() -> None:
         path = tmp_path / "serial.out"
         path.touch()
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         port = FilePort(path)
         reading = asyncio.create_task(port.read())
         await asyncio.sleep(0)
         await port.close()
         assert await reading == b""
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert open_files() == before
 
     play(work())
 

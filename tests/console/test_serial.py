@@ -267,7 +267,7 @@ def test_an_rfc2217_port_works_and_its_loss_is_seen() -> None:
 
 
 class Gateway:
-    """A terminal server: one client, a port whose ends are joined (a pty has no modem lines), pyserial's RFC 2217 in between."""
+    """A terminal server: one client, a joined port (a pty has no modem lines), pyserial's RFC 2217 in between."""
 
     def __init__(self, server: socket.socket) -> None:
         self._server = server

@@ -1,6 +1,6 @@
 """Golden corpus: serial logs of every shape and trap that real kernels were seen to print, with the markers in them.
 
-`corpus/NAME.txt` is the input, `NAME.sent` (if there) what the harness sent before, `NAME.json` the expected lines and markers.
+`corpus/NAME.txt` is the input, `NAME.sent` (if there) what the harness sent before, `NAME.json` what is expected.
 After a deliberate change: `pytest tests/markers --update-corpus`, then read the difference.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,10 +17,44 @@ from harness.markers.types import Marker
 
 # Pieces that mean something to the parser, so that random streams reach its corners.
 PIECES = [
-    b"RAYOS_", b"RAYOS_SOAK", b"RAYOS_SOAK:START:4:60", b"RAYOS_KBD_ASCII=0x61", b"RAYOS_A:B c=d, e=f g", b"RAY", b"OS_X",
-    b":", b"::", b"=", b"#", b"*0000", b"*0011A7", b"[", b"]", b"] a=b", b" ", b"\n", b"\n", b"\n", b"\r\n", b"\r", b"\t", b",", b"word ",
-    b"[    3.141592] ", b"<6>", b"\x1b[0m", b"\x1b]0;t\x07", b"\x1b", b"\x00", b"\xff", b"\xe2\x94\x82", b"\xe2", b"pass", b"00000", b"'",
-]  # fmt: skip
+    b"RAYOS_",
+    b"RAYOS_SOAK",
+    b"RAYOS_SOAK:START:4:60",
+    b"RAYOS_KBD_ASCII=0x61",
+    b"RAYOS_A:B c=d, e=f g",
+    b"RAY",
+    b"OS_X",
+    b":",
+    b"::",
+    b"=",
+    b"#",
+    b"*0000",
+    b"*0011A7",
+    b"[",
+    b"]",
+    b"] a=b",
+    b" ",
+    b"\n",
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\t",
+    b",",
+    b"word ",
+    b"[    3.141592] ",
+    b"<6>",
+    b"\x1b[0m",
+    b"\x1b]0;t\x07",
+    b"\x1b",
+    b"\x00",
+    b"\xff",
+    b"\xe2\x94\x82",
+    b"\xe2",
+    b"pass",
+    b"00000",
+    b"'",
+]
 stream_bytes = st.one_of(
     st.binary(max_size=300),
     st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=3)), max_size=60).map(b"".join),
@@ -42,7 +77,7 @@ def read(chunks: list[bytes]) -> tuple[list[Line], list[Marker]]:
 @settings(deadline=None, max_examples=300)
 def test_lines_and_markers_do_not_depend_on_the_chunks(data: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    assert read([data[a:b] for a, b in zip(places, places[1:], strict=False)]) == read([data])
+    assert read([data[a:b] for a, b in pairwise(places)]) == read([data])
 
 
 @given(stream_bytes)
@@ -50,7 +85,7 @@ def test_lines_and_markers_do_not_depend_on_the_chunks(data: bytes, cuts: list[i
 def test_every_byte_is_in_exactly_one_line(data: bytes) -> None:
     lines = read([data])[0]
     assert b"".join(line.raw for line in lines) == data.replace(b"\n", b"") or b"\r" in data
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in pairwise(lines):
         between = data[line.offset + len(line.raw) : following.offset]
         assert between.strip(b"\r") in {b"\n", b""}
         assert following.number == line.number + 1

@@ -88,7 +88,8 @@ def test_a_path_is_an_event_where_a_schema_says_so(tmp_path: Path) -> None:
     schema = load_schema(
         write(
             tmp_path,
-            'version = 1\n[families.VMM.events]\n"VIRTIO_BLK:READ" = [{ name = "sector", type = "hex" }]\nVIRTIO_BLK = []\n',
+            "version = 1\n[families.VMM.events]\nVIRTIO_BLK = []\n"
+            '"VIRTIO_BLK:READ" = [{ name = "sector", type = "hex" }]\n',
         )
     )
     assert marker("RAYOS_VMM:VIRTIO_BLK:READ:1f", schema).event == "VIRTIO_BLK:READ"

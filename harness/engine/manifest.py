@@ -1,0 +1,63 @@
+"""The manifest of a bundle: what was run, on what, with which inputs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import __version__
+from harness.evidence.bundle import SCHEMA, Bundle, sha256_file
+from harness.judge.facts import GuestFacts
+from harness.scenario.stored import to_json
+
+if TYPE_CHECKING:
+    from harness.engine.run import RunRequest
+
+_DIGEST_LIMIT = 512 << 20  # bytes; a larger file (a disk image) would hold a run up for seconds and is told by size and time
+
+
+def write_manifest(bundle: Bundle, request: RunRequest, facts: GuestFacts, target: Mapping[str, Any]) -> None:
+    """Write `manifest.json` and the inputs that a later judgement needs.
+
+    :param target: the data of the `target.start` event: argument vector, versions.
+    """
+    scenario, profile = request.scenario, request.profile
+    bundle.write_json("inputs/scenario.json", to_json(scenario))
+    copies = {path.name: f"inputs/{path.relative_to(bundle.inputs)}" for path in sorted(bundle.inputs.rglob("*")) if path.is_file()}
+    if scenario.file is not None and scenario.file.is_file():
+        copies["scenario"] = bundle.keep(scenario.file)
+    files = image_files(request)
+    bundle.write_json(
+        "manifest.json",
+        {
+            "schema": SCHEMA,
+            "harness": __version__,
+            "scenario": scenario.name,
+            "image": profile.name,
+            "image_digest": next((f["sha256"] for f in files if f["sha256"]), None),
+            "image_files": files,
+            "seed": scenario.seed,
+            "clock": request.clock,
+            "reproducible": facts.reproducible,
+            "facts": facts.to_json(),
+            "target": {k: v for k, v in target.items() if k != "pid"},
+            "copies": {name: {"file": file, "sha256": sha256_file(bundle.path / file)} for name, file in copies.items()},
+            "host": {"system": platform.platform(), "python": sys.version.split()[0], "cpus": os.cpu_count()},
+        },
+    )
+
+
+def image_files(request: RunRequest) -> list[dict[str, Any]]:
+    """What was booted: path, size, and SHA-256 unless it is larger than 512 MiB."""
+    boot, machine = request.profile.boot, request.profile.machine
+    disks = [disk.file for disk in (boot.disk, *machine.disks) if disk is not None]
+    return [_described(path) for path in (boot.kernel, boot.initrd, boot.cdrom, *disks) if path is not None and path.is_file()]
+
+
+def _described(path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    return {"path": str(path), "size": size, "sha256": sha256_file(path) if size <= _DIGEST_LIMIT else None}

@@ -1,0 +1,196 @@
+"""One run in progress: the target is up, the console is read, the steps are played, the evidence is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from harness.console.pump import Console
+from harness.console.types import Line
+from harness.engine.actions import HANDLERS, WatchElapsed
+from harness.engine.context import Context, StepFailedError
+from harness.engine.responders import Responders
+from harness.engine.waits import Deadline, FatalFindingError, StepTimeoutError, Waits
+from harness.errors import HarnessError, LabError
+from harness.evidence.bundle import Bundle
+from harness.evidence.journal import Journal
+from harness.judge.evaluator import Evaluator, FrameJudge
+from harness.judge.facts import GuestFacts
+from harness.markers.schema import PLAN, load_schema
+from harness.scenario.model import Scenario
+from harness.scenario.steps import CheckFrame, describe
+from harness.targets.base import Target
+from harness.timeouts import TIMEOUTS, host
+
+if TYPE_CHECKING:
+    from harness.clients.control import ControlLink
+    from harness.engine.run import RunRequest
+
+
+def make_evaluator(scenario: Scenario, facts: GuestFacts, bundle: Bundle) -> Evaluator:
+    """The live judge of a run; goldens and masks that it rests on are copied into the bundle.
+
+    :raises UsageError: for a wrong schema.
+    """
+    frames: FrameJudge | None = None
+    if any(isinstance(step, CheckFrame) for step in scenario.steps):
+        from harness.judge.frames import LiveFrames
+
+        live = LiveFrames(facts, bundle)
+        live.keep_inputs(scenario)
+        frames = live
+    schema_file = facts.schema_path(bundle.path)
+    return Evaluator(scenario, facts, load_schema(schema_file) if schema_file else PLAN, frames)
+
+
+class Session:
+    """Everything between the start of a target and its end."""
+
+    def __init__(self, request: RunRequest, bundle: Bundle, journal: Journal, evaluator: Evaluator, target: Target) -> None:
+        self.request = request
+        self.journal = journal
+        self.evaluator = evaluator
+        self.target = target
+        self.bundle = bundle
+
+    async def play(self) -> list[str]:
+        """Play the steps on the started target and end it; returns the goldens that were written."""
+        target, journal = self.target, self.journal
+        console = Console(target.console, journal, self.bundle.serial)
+        console.on_chunk.append(self.evaluator.on_chunk)
+        ctx = Context(
+            scenario=self.request.scenario,
+            profile=self.request.profile,
+            clock=self.request.clock,
+            target=target,
+            bundle=self.bundle,
+            journal=journal,
+            evaluator=self.evaluator,
+            waits=Waits(self.evaluator),
+            run_deadline=Deadline.after(self.request.scenario.timeout or TIMEOUTS.run),
+            console=console,
+            update_goldens=self.request.update_goldens,
+        )
+        ctx.link = _control_link(ctx)
+        responders = Responders(ctx)
+        pump = asyncio.create_task(console.run(), name="console")
+        tasks = [pump]
+        if ctx.link is not None:
+            tasks.append(asyncio.create_task(ctx.link.run(), name="control"))
+        watcher = asyncio.create_task(self._watch_exit(pump), name="exit")
+        tasks += [watcher, asyncio.create_task(self._watch_leaving(console), name="leaving")]
+        if self.request.on_start is not None:
+            self.request.on_start(ctx)
+        try:
+            await self._steps(ctx)
+            if self.evaluator.fatal is not None and self.request.on_fail is not None:
+                await self.request.on_fail(ctx, self.evaluator.result())
+        finally:
+            await responders.close()
+            await target.stop()
+            with suppress(TimeoutError, asyncio.CancelledError):
+                async with asyncio.timeout(host(TIMEOUTS.drain)):
+                    await asyncio.wait({watcher})
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            for result in results:
+                if isinstance(result, LabError) and self.evaluator.fatal is None:
+                    journal.append("lab.error", cause="lost", what=result.what)
+                elif isinstance(result, Exception) and not isinstance(result, HarnessError):
+                    raise result
+            console.close()
+            if ctx.camera is not None:
+                ctx.camera.close()
+        return ctx.camera.updated if ctx.camera is not None else []
+
+    async def _watch_exit(self, pump: asyncio.Task[None]) -> None:
+        """Write `target.exit` once the target is gone and its last words were read."""
+        ended = await self.target.wait_exit()
+        await asyncio.wait({pump}, timeout=host(TIMEOUTS.drain))
+        self.journal.append(
+            "target.exit",
+            returncode=ended.returncode,
+            asked=ended.asked,
+            stderr=ended.stderr,
+            shutdown_reason=ended.shutdown_reason,
+        )
+
+    async def _watch_leaving(self, console: Console) -> None:
+        """When QMP says that the guest left, read its last words and say so: events and console bytes travel on different ways."""
+        left = asyncio.Event()
+        self.evaluator.on_change.append(lambda: left.set() if self.evaluator.leaving is not None else None)
+        await left.wait()
+        await console.drained()
+        self.journal.append("console.drained")
+
+    async def _steps(self, ctx: Context) -> None:
+        for index, step in enumerate(ctx.scenario.steps):
+            if self.evaluator.fatal is not None:
+                break
+            self.journal.append("step.begin", index=index, do=step.do, what=describe(step))
+            status = await self._step(ctx, index, step)
+            if status != "done":
+                break
+        if self.evaluator.fatal is not None or self.evaluator.timed_out:
+            await self._postmortem(ctx)
+
+    async def _step(self, ctx: Context, index: int, step: Any) -> str:
+        end: dict[str, Any] = {"status": "done"}
+        try:
+            await HANDLERS[step.do](ctx, index, step)
+        except WatchElapsed:
+            end = {"status": "elapsed"}
+        except StepTimeoutError as error:
+            end = {"status": "timeout", "limit": "host", "seconds": error.seconds}
+        except StepFailedError as error:
+            end = {"status": "failed", "cause": error.cause, "reason": error.reason}
+        except FatalFindingError:
+            end = {"status": "aborted"}
+        except LabError as error:
+            await self._settle_exit()
+            if self.evaluator.fatal is None:
+                self.journal.append("lab.error", cause="lab", what=f"{error.what}. {error.hint}".strip())
+            end = {"status": "aborted"}
+        self.journal.append("step.end", index=index, **end)
+        return "done" if end["status"] == "elapsed" and self.evaluator.fatal is None else str(end["status"])
+
+    async def _settle_exit(self) -> None:
+        """A broken pipe is seen before the reason of the death: let the exit watcher speak first."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(host(TIMEOUTS.drain)):
+                while self.evaluator.fatal is None:
+                    await self.target.wait_exit()
+                    await asyncio.sleep(0)
+
+    async def _postmortem(self, ctx: Context) -> None:
+        """Sample the machine after a deadline or a death, as long as there is something to sample."""
+        with suppress(LabError, TimeoutError):
+            async with asyncio.timeout(host(TIMEOUTS.postmortem)):
+                sample = await self.target.postmortem()
+                if sample:
+                    self.journal.append("postmortem", **sample)
+
+
+def _control_link(ctx: Context) -> ControlLink | None:
+    """The control link on its own port, or inline on the console; None for a guest without the protocol.
+
+    Only a line that can lose bytes repeats commands: a repeat while the guest works would make a virtual run depend on host time.
+    """
+    if ctx.profile.guest.control == "none":
+        return None
+    from harness.clients.control import ControlLink
+
+    repeat = None if ctx.target.qmp is not None else TIMEOUTS.control_repeat
+    if ctx.profile.guest.control == "inline":
+        link = ControlLink.inline(ctx.console.write, ctx.journal, repeat_after=repeat)
+
+        def hand_in(line: Line) -> None:
+            link.feed_line(line.text)
+
+        ctx.evaluator.on_line.append(hand_in)
+        return link
+    if ctx.target.control is None:
+        return None
+    return ControlLink(ctx.target.control, ctx.journal, repeat_after=repeat)
