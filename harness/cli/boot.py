@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli.common import default_runs_dir, json_option
+from harness.cli.common import default_runs_dir, json_option, refuse_unwritable
 from harness.errors import UsageError
 
 
@@ -63,7 +63,7 @@ def command(
       harness boot --kernel images/reference/build/reference.elf --expect "RAYOS_KIT:DESKTOP" --timeout 10
       harness boot --disk disk.img --expect "login:" --forbid "re:panic|Oops" --timeout 60 --json
     """
-    from harness.cli.run import report
+    from harness.cli.report import Report
     from harness.engine.batch import BatchOptions, Planned, run_planned
     from harness.scenario.model import Scenario
     from harness.scenario.steps import Boot, CheckFrame, Expect
@@ -80,14 +80,14 @@ def command(
         profile = implied_profile(
             kernel=kernel, initrd=initrd, cmdline=append, disk=disk, cdrom=cdrom, esp=esp, arch=arch, memory_mb=memory, extra=extra
         )
-    if timeout <= 0:
-        raise UsageError("--timeout has to be more than 0")
+    refuse_unwritable(junit)
     steps: list[Any] = [Boot(timeout=timeout)]
     if expect:
         steps.append(Expect(all=expect, since="start", timeout=timeout))
     if screen:
         steps.append(CheckFrame(name="screen", against=screen, timeout=timeout))
     scenario = Scenario(name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout)
-    options = BatchOptions(runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(), accel=accel)
+    report = Report(junit=junit, every_check=False, as_json=as_json, pages_of_passes=False)
+    options = BatchOptions(runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(), accel=accel, on_done=report.add)
     planned = Planned(scenario, profile, clock or profile.clock.default)
-    return report(run_planned([planned], options), junit=junit, every_check=False, as_json=as_json, pages_of_passes=False)
+    return report.finish(interrupted=run_planned([planned], options).interrupted)

@@ -47,13 +47,13 @@ def command(image: str, vnc: bool, gdb: bool, accel: Literal["tcg", "auto", "kvm
     from harness.targets.argv import Launch
     from harness.targets.loader import find_image
 
-    ended = asyncio.run(_talk(find_image(image), Launch(clock="wall", accel=accel, keep=False, vnc=vnc, gdb=gdb)))
+    ended = asyncio.run(_talk(find_image(image), Launch(clock="wall", accel=accel, keep=False, vnc=vnc, gdb=gdb), 2 if as_json else 1))
     if as_json:
         emit({"returncode": ended.returncode, "asked": ended.asked, "shutdown_reason": ended.shutdown_reason})
     return 0
 
 
-async def _talk(profile: Profile, launch: Launch) -> TargetExit:
+async def _talk(profile: Profile, launch: Launch, output: int) -> TargetExit:
     from harness.evidence.journal import Journal
     from harness.targets.qemu import QemuTarget
 
@@ -71,7 +71,7 @@ async def _talk(profile: Profile, launch: Launch) -> TargetExit:
                 say("Ctrl-] ends it")
             with _raw(stdin) if on_terminal else nullcontext():
                 tasks = [
-                    asyncio.create_task(_show(target)),
+                    asyncio.create_task(_show(target, output)),
                     asyncio.create_task(_type(target, stdin, done, escape=on_terminal)),
                     asyncio.create_task(done.wait()),
                 ]
@@ -89,11 +89,11 @@ async def _talk(profile: Profile, launch: Launch) -> TargetExit:
     return ended
 
 
-async def _show(target: QemuTarget) -> None:
-    """What the guest prints, to stdout, until it is gone."""
+async def _show(target: QemuTarget, output: int) -> None:
+    """What the guest prints, to the file descriptor *output*, until it is gone."""
     while data := await target.console.read():
         while data:
-            data = data[os.write(sys.stdout.fileno(), data) :]
+            data = data[os.write(output, data) :]
 
 
 async def _type(target: QemuTarget, stdin: int, done: asyncio.Event, *, escape: bool) -> None:

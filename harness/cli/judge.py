@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import emit, json_option, say
+from harness.cli.common import emit, json_option, say_lines
 from harness.errors import UsageError
 
 
@@ -42,8 +42,7 @@ def command(bundle: Path, scenario_file: Path | None, every_check: bool, as_json
         scenario = (named or candidates)[0]
     verdict = rejudge(opened, scenario)
     run = run_json(RunOutcome(verdict, opened, scenario, str(manifest.get("clock"))))
-    for line in run_lines(run, verdict, every_check=every_check):
-        say(line)
+    say_lines(run_lines(run, verdict, every_check=every_check))
     batch = batch_json([run], interrupted=verdict.interrupted)
     if as_json:
         emit(batch)

@@ -49,7 +49,7 @@ def command(file: Path, validate: bool, schema_file: Path | None, prefixes: tupl
             if as_json:
                 write(json.dumps(marker_json(item), ensure_ascii=True, separators=(",", ":")) + "\n")
             else:
-                flags = f"  [{item.flags}]" if item.flags else ""
+                flags = f"  [{' '.join(str(flag.name) for flag in item.flags)}]" if item.flags else ""
                 write(f"{item.line:>8}  {safe(item.text, 500)}{flags}\n")
         else:
             violations += 1
@@ -59,11 +59,12 @@ def command(file: Path, validate: bool, schema_file: Path | None, prefixes: tupl
                 write(f"   broken  {item.rule}: {safe(item.what, 500)}\n")
     sys.stdout.flush()
     if validate:
-        say(f"{markers} markers, {violations} broken rules")
+        broken = f"{violations} broken rule{'' if violations == 1 else 's'}"
+        say(f"{markers} marker{'' if markers == 1 else 's'}, {broken}")
         if violations:
             return EXIT_PRODUCT
         return EXIT_PASS if markers else EXIT_NOTHING
-    say(f"{markers} markers")
+    say(f"{markers} marker{'' if markers == 1 else 's'}")
     return EXIT_PASS
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import default_runs_dir, emit, json_option, say
+from harness.cli.common import default_runs_dir, json_option, refuse_unwritable
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchResult
+    from harness.engine.batch import Planned
     from harness.engine.context import Context
     from harness.engine.run import RunOutcome
     from harness.judge.verdict import RunVerdict
@@ -51,11 +51,19 @@ def command(
       harness run scenarios/smoke --junit report.xml
       harness run scenarios/smoke/first-light.toml --seed 7 --clock wall --checks
     """
+    from harness.cli.report import Report
     from harness.engine.batch import BatchOptions, plan, run_planned
     from harness.report.progress import Progress
     from harness.scenario.files import collect
 
+    refuse_unwritable(junit)
     progress = Progress(enabled=not as_json)
+    report = Report(junit=junit, every_check=every_check, as_json=as_json)
+
+    def done(planned: Planned, outcome: RunOutcome | None) -> None:
+        progress.close()
+        report.add(planned, outcome)
+
     options = BatchOptions(
         runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(),
         image=image,
@@ -69,59 +77,13 @@ def command(
         share_console=pause_on_fail,
         on_start=progress.attach,
         on_fail=_pauser(progress) if pause_on_fail else None,
+        on_done=done,
     )
     try:
         result = run_planned(plan(collect(scenarios), options), options)
     finally:
         progress.close()
-    return report(result, junit=junit, every_check=every_check, as_json=as_json)
-
-
-def report(result: BatchResult, *, junit: Path | None, every_check: bool, as_json: bool, pages_of_passes: bool = True) -> int:
-    """Print the batch (terminal or JSON), write JUnit files and HTML pages, and give the exit code.
-
-    :param pages_of_passes: whether a run that passed gets its `junit.xml` and `report.html` too; they cost 0.2 s.
-    """
-    from harness.report.summary import batch_json, check_lines, run_json, run_lines, skipped_json
-
-    runs: list[dict[str, Any]] = []
-    checks: list[list[str]] = []
-    for planned, outcome in result.runs:
-        if outcome is None:
-            run = skipped_json(planned.scenario.name, planned.scenario.skip, planned.scenario.seed, planned.clock)
-            lines = run_lines(run, None, every_check=every_check)
-            checks.append([])
-        else:
-            run = run_json(outcome)
-            lines = run_lines(run, outcome.verdict, every_check=every_check)
-            checks.append(check_lines(outcome.verdict))
-            if pages_of_passes or run["verdict"] != "PASS":
-                _write_pages(outcome, run, checks[-1])
-            lines += [f"  golden       {line}" for line in outcome.updated_goldens]
-        runs.append(run)
-        for line in lines:
-            say(line)
-    batch = batch_json(runs, interrupted=result.interrupted)
-    if junit is not None:
-        from harness.report.junit import write_junit
-
-        write_junit(junit, runs, checks)
-    if len(runs) > 1:
-        counts: dict[str, int] = {}
-        for run in runs:
-            counts[run["verdict"]] = counts.get(run["verdict"], 0) + 1
-        say(", ".join(f"{n} {v}" for v, n in sorted(counts.items())))
-    if as_json:
-        emit(batch)
-    return int(batch["exit_code"])
-
-
-def _write_pages(outcome: RunOutcome, run: dict[str, Any], lines: list[str]) -> None:
-    from harness.report.html import write_report
-    from harness.report.junit import write_junit
-
-    write_junit(outcome.bundle.path / "junit.xml", [run], [lines])
-    write_report(outcome.bundle, outcome.verdict)
+    return report.finish(interrupted=result.interrupted)
 
 
 def _pauser(progress: Any) -> Any:

@@ -42,9 +42,8 @@ class FilePort:
     async def read(self) -> bytes:
         """Next bytes; `b""` at the end of the file after `finish`, or after `close`."""
         while not self._closed:
-            finished = (
-                self._finished
-            )  # asked before the read: what the writer wrote before it ended is in the file then
+            # Asked before the read: what the writer wrote before it ended is in the file then.
+            finished = self._finished
             data = os.read(self._fd, _BLOCK)
             if data or finished:
                 return data

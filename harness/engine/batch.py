@@ -34,6 +34,7 @@ class BatchOptions:
     share_console: bool = False
     on_start: Callable[[Context], None] | None = None
     on_fail: Callable[[Context, RunVerdict], Any] | None = None
+    on_done: Callable[[Planned, RunOutcome | None], None] | None = None  # called after each run, None for a skipped one
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,22 @@ def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
 async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResult:
     """Play all of them; an interruption ends the batch after the run that it hit."""
     from harness.engine.targets import target_factory
+    from harness.targets.needs import require
 
+    if options.target is None:
+        for item in planned:  # all before the first is started: a missing image must not cost the runs before it
+            if not item.scenario.skip:
+                require(item.profile)
     result = BatchResult()
+
+    def add(item: Planned, outcome: RunOutcome | None) -> None:
+        result.runs.append((item, outcome))
+        if options.on_done is not None:
+            options.on_done(item, outcome)
+
     for item in planned:
         if item.scenario.skip:
-            result.runs.append((item, None))
+            add(item, None)
             continue
         outcome = await play(
             RunRequest(
@@ -97,7 +109,7 @@ async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResul
                 on_fail=options.on_fail,
             )
         )
-        result.runs.append((item, outcome))
+        add(item, outcome)
         if outcome.verdict.interrupted:
             result.interrupted = True
             break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +45,7 @@ def write_manifest(bundle: Bundle, request: RunRequest, facts: GuestFacts, targe
             "facts": facts.to_json(),
             "target": {k: v for k, v in target.items() if k != "pid"},
             "copies": {name: {"file": file, "sha256": sha256_file(bundle.path / file)} for name, file in copies.items()},
-            "host": {"system": platform.platform(), "python": sys.version.split()[0], "cpus": os.cpu_count()},
+            "host": {"system": " ".join(os.uname()[i] for i in (0, 2, 4)), "python": sys.version.split()[0], "cpus": os.cpu_count()},
         },
     )
 

@@ -90,9 +90,8 @@ def check_lines(verdict: RunVerdict) -> list[str]:
 def run_lines(run: dict[str, Any], verdict: RunVerdict | None, *, every_check: bool) -> list[str]:
     """What a person reads about one run."""
     guest = f", {run['guest_s']:.2f} s guest" if run["guest_s"] is not None else ""
-    lines = [
-        f"{run['verdict']}  {run['scenario']}  ({run['frames_checked']} frames checked, {run['markers']} markers, {run['host_s']:.2f} s host{guest}, {run['clock']} clock)"
-    ]
+    counts = f"{_counted(run['frames_checked'], 'frame')} checked, {_counted(run['markers'], 'marker')}"
+    lines = [f"{run['verdict']}  {run['scenario']}  ({counts}, {run['host_s']:.2f} s host{guest}, {run['clock']} clock)"]
     if run["first_cause"]:
         lines.append(f"  first cause  {run['first_cause']}")
     if run["fingerprint"]:
@@ -104,3 +103,7 @@ def run_lines(run: dict[str, Any], verdict: RunVerdict | None, *, every_check: b
     if verdict is not None:
         lines += [f"  note: {note}" for note in verdict.notes]
     return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from harness.errors import UsageError
 from harness.targets.firmware import find_firmware
-from harness.targets.loader import image_files
 from harness.targets.profile import Profile
 
 
@@ -96,6 +95,8 @@ def require(profile: Profile) -> None:
 
 def build_command(profile: Profile) -> str:
     """What the user types to build the image."""
+    from harness.targets.loader import image_files  # and with it TOML, which booting a bare kernel needs not
+
     file = profile.folder / f"{profile.name}.toml"
     return f"harness image build {profile.name if image_files().get(profile.name) == file else file}"
 

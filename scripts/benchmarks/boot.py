@@ -79,11 +79,15 @@ async def _inside(folder: Path) -> float:
     return took
 
 
+def _environment() -> dict[str, str]:
+    return {**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}, "PYTHONPATH": str(ROOT)}
+
+
 def _command(folder: Path) -> float:
     argv = [sys.executable, "-P", "-m", "harness.cli.main", "boot", "--kernel", str(KERNEL), "--expect", PATTERN]
     began = time.perf_counter()
     done = subprocess.run(
-        [*argv, "--runs-dir", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [*argv, "--runs-dir", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=_environment()
     )
     took = time.perf_counter() - began
     if done.returncode != 0:

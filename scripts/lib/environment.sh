@@ -40,6 +40,7 @@ private_venv() {
 prepare_environment() {
     local key
     unset PYTHONHOME # set for another Python it would break ours
+    unset PYTHONDONTWRITEBYTECODE # compiling the harness anew at each start would cost 0.1 s
     key=$(setup_key)
     venv=$root/.venv
     is_ready "$venv" "$key" || can_install_to "$venv" || venv=$(private_venv)

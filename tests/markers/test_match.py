@@ -35,6 +35,7 @@ def marker(text: str) -> Marker:
         ("RAYOS_KBD_ASCII=0x68", "RAYOS_KBD_ASCII=0x68", True),
         ("RAYOS_KBD_ASCII=0x6", "RAYOS_KBD_ASCII=0x68", False),
         ("RAYOS_A:B=5", "RAYOS_A:B=5", True),
+        ("RAYOS_A:B=5", "RAYOS_A:B=5=6", False),
         ("RAYOS_VMM:LINUX:READY", "RAYOS_VMM:LINUX:READY entry=0x1 bp=0x2", True),
         ("RAYOS_VMM:LINUX:READY entry=0x1", "RAYOS_VMM:LINUX:READY entry=0x1 bp=0x2", True),
         ("RAYOS_VMM:LINUX:READY entry=0x1", "RAYOS_VMM:LINUX:READY entry=0x12 bp=0x2", False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from harness.engine.run import RunOutcome
 from harness.judge.rejudge import rejudge
 from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.model import Scenario
+
+from .live_harness import Harnesses
 
 Play = Callable[..., RunOutcome]
 
@@ -31,3 +33,13 @@ def play(tmp_path: Path) -> Play:
         return outcome
 
     return run
+
+
+@pytest.fixture
+def harnesses(tmp_path: Path) -> Iterator[Harnesses]:
+    """Starts the command line as processes of their own."""
+    started = Harnesses(tmp_path)
+    try:
+        yield started
+    finally:
+        started.close()

@@ -143,6 +143,15 @@ def _gone(pid: int) -> bool:
         os.close(descriptor)
 
 
+async def said_something(child: ChildProcess) -> None:
+    """Return once the child has printed."""
+    loop = asyncio.get_running_loop()
+    printed = loop.create_future()
+    tail = child._output
+    loop.add_reader(tail._descriptor, lambda: (tail.pull(), printed.done() or printed.set_result(None)))
+    await printed
+
+
 @pytest.fixture
 def short_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TIMEOUTS", replace(timeouts.TIMEOUTS, stop_soft=0.05, stop_term=0.05))
@@ -157,15 +166,14 @@ def short_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
         ("trap '' TERM; echo; while :; do sleep 0.01; done", None, -9),
         ("exec sleep 60", "refuses", -15),
         ("exec sleep 60", "hangs", -15),
-        ("exec sleep 60", "works", -2),
+        ("trap 'exit 4' INT; echo; while :; do sleep 0.01; done", "works", 4),
     ],
 )
 def test_the_ladder_ends_it_whatever_it_does(script: str, soft: str | None, code: int) -> None:
     async def main() -> None:
         child = ChildProcess.spawn(["sh", "-c", script])
         if "echo" in script:
-            while not child._output._data:  # its trap is set once it has printed
-                await asyncio.sleep(0.001)
+            await said_something(child)  # its trap is set by then
 
         async def ask() -> None:
             match soft:
@@ -176,8 +184,6 @@ def test_the_ladder_ends_it_whatever_it_does(script: str, soft: str | None, code
                 case "works":
                     child.signal(signal.SIGINT)
 
-        if soft == "works":
-            await asyncio.sleep(0.02)  # sh lets SIGINT through only once it is sleep
         assert await child.end(ask if soft else None) == code
         assert await child.end() == code
 
@@ -189,6 +195,7 @@ def test_a_stopped_process_is_ended_too() -> None:
     async def main() -> None:
         child = ChildProcess.spawn(["sleep", "60"])
         child.signal(signal.SIGSTOP)
+        await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)
         assert await child.end() == -9
 
     run(main())
@@ -232,20 +239,22 @@ def test_kill_9_of_the_harness_leaves_no_child() -> None:
 
 def test_a_child_whose_parent_died_before_it_asked_for_the_signal_does_not_start() -> None:
     """What the guard sees then: a parent that is not the one that was named."""
-    done = subprocess.run(["/bin/sh", "-c", module._GUARD, "1234567", "echo", "started"], capture_output=True, check=False)
+    done = subprocess.run(
+        ["/bin/sh", "-c", module._GUARD, "1234567", "echo", "started"], capture_output=True, check=False
+    )
     assert (done.returncode, done.stdout) == (125, b"")
 
 
 def test_the_child_goes_when_the_thread_that_spawned_it_ends() -> None:
-    pids: list[int] = []
+    children: list[ChildProcess] = []
 
     def thread() -> None:
         async def main() -> None:
-            pids.append(ChildProcess.spawn(["sleep", "600"]).pid)
+            children.append(ChildProcess.spawn(["sleep", "600"]))
 
         asyncio.run(main())
 
     worker = threading.Thread(target=thread)
     worker.start()
     worker.join()
-    assert _gone(pids[0])
+    assert children[0]._popen.wait(10) == -9

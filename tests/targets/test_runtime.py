@@ -82,7 +82,8 @@ def test_it_goes_at_the_latest_with_the_interpreter(tmp_path: Path, end: str) ->
 
 
 def test_it_goes_on_sigterm_where_the_run_unwinds(tmp_path: Path) -> None:
-    end = "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)); print('set', flush=True); signal.pause()"
+    handler = "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))"
+    end = f"{handler}; print('set', flush=True); signal.pause()"
     process, path = hold(tmp_path / "base", end)
     assert process.stdout is not None
     process.stdout.readline()
