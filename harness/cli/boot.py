@@ -16,19 +16,43 @@ from harness.errors import UsageError
 @click.option("--kernel", type=click.Path(path_type=Path, dir_okay=False), help="ELF with a PVH note, or bzImage.")
 @click.option("--initrd", type=click.Path(path_type=Path, dir_okay=False), help="Initial RAM disk for --kernel.")
 @click.option("--append", default="", help="Kernel command line for --kernel.")
-@click.option("--disk", type=click.Path(path_type=Path, dir_okay=False), help="Disk image (raw or qcow2); opened through a throw-away overlay.")
+@click.option(
+    "--disk",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Disk image (raw or qcow2); opened through a throw-away overlay.",
+)
 @click.option("--cdrom", type=click.Path(path_type=Path, dir_okay=False), help="ISO image.")
-@click.option("--esp", type=click.Path(path_type=Path, file_okay=False), help="EFI directory; copied, then served as a FAT disk.")
+@click.option(
+    "--esp", type=click.Path(path_type=Path, file_okay=False), help="EFI directory; copied, then served as a FAT disk."
+)
 @click.option("--arch", type=click.Choice(["x86_64", "aarch64"]), default="x86_64", show_default=True)
 @click.option("--memory", type=click.IntRange(1, 1 << 20), default=256, show_default=True, metavar="MB")
-@click.option("--expect", multiple=True, help="Pattern that must come (marker with * for a token, text, or re:REGEX); repeatable.")
+@click.option(
+    "--expect", multiple=True, help="Pattern that must come (marker with * for a token, text, or re:REGEX); repeatable."
+)
 @click.option("--forbid", multiple=True, help="Pattern that must not come; repeatable.")
-@click.option("--timeout", type=click.FloatRange(min=0.01), default=30.0, show_default=True, help="Host seconds until everything expected has come.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.01),
+    default=30.0,
+    show_default=True,
+    help="Host seconds until everything expected has come.",
+)
 @click.option("--clock", type=click.Choice(["virtual", "wall"]), help="Clock instead of the image's default.")
-@click.option("--accel", type=click.Choice(["tcg", "auto", "kvm"]), default="tcg", show_default=True, help="QEMU accelerator; auto takes one that was proved to boot a guest.")
+@click.option(
+    "--accel",
+    type=click.Choice(["tcg", "auto", "kvm"]),
+    default="tcg",
+    show_default=True,
+    help="QEMU accelerator; auto takes one that was proved to boot a guest.",
+)
 @click.option("--qemu-arg", "extra", multiple=True, help="A further QEMU argument word; repeatable.")
 @click.option("--screen", type=click.Choice(["not-blank"]), help="Also check the screen at the end.")
-@click.option("--runs-dir", type=click.Path(path_type=Path, file_okay=False), help="Where bundles go (default: runs/, or HARNESS_RUNS_DIR).")
+@click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where bundles go (default: runs/, or HARNESS_RUNS_DIR).",
+)
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file.")
 @json_option
 def command(
@@ -78,7 +102,15 @@ def command(
         profile = find_image(image)
     else:
         profile = implied_profile(
-            kernel=kernel, initrd=initrd, cmdline=append, disk=disk, cdrom=cdrom, esp=esp, arch=arch, memory_mb=memory, extra=extra
+            kernel=kernel,
+            initrd=initrd,
+            cmdline=append,
+            disk=disk,
+            cdrom=cdrom,
+            esp=esp,
+            arch=arch,
+            memory_mb=memory,
+            extra=extra,
         )
     refuse_unwritable(junit)
     steps: list[Any] = [Boot(timeout=timeout)]
@@ -86,8 +118,12 @@ def command(
         steps.append(Expect(all=expect, since="start", timeout=timeout))
     if screen:
         steps.append(CheckFrame(name="screen", against=screen, timeout=timeout))
-    scenario = Scenario(name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout)
+    scenario = Scenario(
+        name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout
+    )
     report = Report(junit=junit, every_check=False, as_json=as_json, pages_of_passes=False)
-    options = BatchOptions(runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(), accel=accel, on_done=report.add)
+    options = BatchOptions(
+        runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(), accel=accel, on_done=report.add
+    )
     planned = Planned(scenario, profile, clock or profile.clock.default)
     return report.finish(interrupted=run_planned([planned], options).interrupted)

@@ -20,7 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def json_option(function: F) -> F:
     """`--json`: one JSON document on stdout, nothing else there."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else there.")(function)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else there."
+    )(function)
 
 
 def emit(document: Any) -> None:
@@ -85,11 +87,17 @@ def run_guarded(command: click.Command) -> int:
         return _refuse(EXIT_USAGE if isinstance(error, UsageError) else EXIT_LAB, error.what, error.hint)
     except OSError as error:
         return _refuse(EXIT_LAB, str(error))
-    except Exception as error:  # a defect of ours must not look like one of the product, which is what Python's exit code 1 says
+    except (
+        Exception
+    ) as error:  # a defect of ours must not look like one of the product, which is what Python's exit code 1 says
         import traceback
 
         say(traceback.format_exc())
-        return _refuse(EXIT_LAB, f"defect of the harness: {type(error).__name__}: {error}", "what is above belongs in a report of it")
+        return _refuse(
+            EXIT_LAB,
+            f"defect of the harness: {type(error).__name__}: {error}",
+            "what is above belongs in a report of it",
+        )
     return result if isinstance(result, int) else 0
 
 

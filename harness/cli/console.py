@@ -29,9 +29,13 @@ _ESCAPE = 0x1D  # Ctrl-], as in telnet and virsh console
 
 @click.command("console")
 @click.argument("image")
-@click.option("--vnc", is_flag=True, help="Also offer the screen over VNC on a free loopback port; the address is printed.")
+@click.option(
+    "--vnc", is_flag=True, help="Also offer the screen over VNC on a free loopback port; the address is printed."
+)
 @click.option("--gdb", is_flag=True, help="Also offer a gdbstub on a private socket; the address is printed.")
-@click.option("--accel", type=click.Choice(["tcg", "auto", "kvm"]), default="tcg", show_default=True, help="QEMU accelerator.")
+@click.option(
+    "--accel", type=click.Choice(["tcg", "auto", "kvm"]), default="tcg", show_default=True, help="QEMU accelerator."
+)
 @json_option
 def command(image: str, vnc: bool, gdb: bool, accel: Literal["tcg", "auto", "kvm"], as_json: bool) -> int:
     """Boot IMAGE in the wall clock and connect this terminal to its serial console. Ctrl-] ends it.
@@ -47,7 +51,9 @@ def command(image: str, vnc: bool, gdb: bool, accel: Literal["tcg", "auto", "kvm
     from harness.targets.argv import Launch
     from harness.targets.loader import find_image
 
-    ended = asyncio.run(_talk(find_image(image), Launch(clock="wall", accel=accel, keep=False, vnc=vnc, gdb=gdb), 2 if as_json else 1))
+    ended = asyncio.run(
+        _talk(find_image(image), Launch(clock="wall", accel=accel, keep=False, vnc=vnc, gdb=gdb), 2 if as_json else 1)
+    )
     if as_json:
         emit({"returncode": ended.returncode, "asked": ended.asked, "shutdown_reason": ended.shutdown_reason})
     return 0

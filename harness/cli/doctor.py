@@ -35,7 +35,10 @@ def command(as_json: bool) -> int:
 
     document = asyncio.run(_examine())
     for name, found in document["accelerators"].items():
-        say(f"{'ok ' if found['usable'] else 'no '} accelerator {name}" + (f": {found['reason']}" if found["reason"] else ""))
+        say(
+            f"{'ok ' if found['usable'] else 'no '} accelerator {name}"
+            + (f": {found['reason']}" if found["reason"] else "")
+        )
     for name, found in document["tools"].items():
         say(f"{'ok ' if found['found'] else 'no '} {name}: {found['version'] or found['for']}")
     for problem in document["problems"]:
@@ -62,7 +65,9 @@ async def _examine() -> dict[str, Any]:
             problems.append(f"{name} is missing (needed for {purpose}): install the Debian package {package}")
     tools["ImageMagick"] = _wand()
     if not tools["ImageMagick"]["found"]:
-        problems.append("ImageMagick's library is missing (needed for difference pictures): install the Debian package libmagickwand-6.q16-6")
+        problems.append(
+            "ImageMagick's library is missing (needed for difference pictures): install the Debian package libmagickwand-6.q16-6"
+        )
     tools["UEFI firmware x86_64"], tools["UEFI firmware aarch64"] = _firmware("x86_64"), _firmware("aarch64")
     if not accelerators["tcg"]["usable"]:
         problems.append(f"QEMU cannot run a guest: {accelerators['tcg']['reason']}")
@@ -75,7 +80,11 @@ async def _version(path: str | None) -> str | None:
     import asyncio
 
     process = await asyncio.create_subprocess_exec(
-        path, "--version", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        path,
+        "--version",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     output, _ = await process.communicate()
     return output.decode("utf-8", "replace").splitlines()[0].strip() if output else None

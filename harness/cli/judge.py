@@ -12,7 +12,12 @@ from harness.errors import UsageError
 
 @click.command("judge")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--scenario", "scenario_file", type=click.Path(path_type=Path, dir_okay=False), help="Judge by the rules of this file instead of those the run had.")
+@click.option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Judge by the rules of this file instead of those the run had.",
+)
 @click.option("--checks", "every_check", is_flag=True, help="List every check, also of a run that passes.")
 @json_option
 def command(bundle: Path, scenario_file: Path | None, every_check: bool, as_json: bool) -> int:

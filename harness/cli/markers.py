@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.command("markers")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--validate", is_flag=True, help="Hold them to schema and stream rules; exit 1 if something is broken.")
-@click.option("--schema", "schema_file", type=click.Path(path_type=Path, dir_okay=False), help="TOML schema of further families.")
+@click.option(
+    "--schema", "schema_file", type=click.Path(path_type=Path, dir_okay=False), help="TOML schema of further families."
+)
 @click.option("--prefix", "prefixes", multiple=True, help="Marker prefix instead of RAYOS_; repeatable.")
 @json_option
 def command(file: Path, validate: bool, schema_file: Path | None, prefixes: tuple[str, ...], as_json: bool) -> int:

@@ -19,14 +19,34 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--image", help="Image to run on instead of the scenario's: a name, a profile or an image file.")
-@click.option("--target", type=click.Path(path_type=Path), help="Target file (TOML) of a board or a recording, instead of QEMU.")
+@click.option(
+    "--target", type=click.Path(path_type=Path), help="Target file (TOML) of a board or a recording, instead of QEMU."
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed instead of the scenario's.")
 @click.option("--clock", type=click.Choice(["virtual", "wall"]), help="Clock instead of the image's default.")
-@click.option("--accel", type=click.Choice(["tcg", "auto", "kvm"]), default="tcg", show_default=True, help="QEMU accelerator; auto takes one that was proved to boot a guest.")
+@click.option(
+    "--accel",
+    type=click.Choice(["tcg", "auto", "kvm"]),
+    default="tcg",
+    show_default=True,
+    help="QEMU accelerator; auto takes one that was proved to boot a guest.",
+)
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file.")
-@click.option("--runs-dir", type=click.Path(path_type=Path, file_okay=False), help="Where bundles go (default: runs/, or HARNESS_RUNS_DIR).")
-@click.option("--update-goldens", is_flag=True, help="Store what the golden checks see as approved pictures, and say which scenarios use them.")
-@click.option("--pause-on-fail", is_flag=True, help="Leave a failed guest stopped, with console, VNC and gdbstub addresses printed, until Ctrl-C.")
+@click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where bundles go (default: runs/, or HARNESS_RUNS_DIR).",
+)
+@click.option(
+    "--update-goldens",
+    is_flag=True,
+    help="Store what the golden checks see as approved pictures, and say which scenarios use them.",
+)
+@click.option(
+    "--pause-on-fail",
+    is_flag=True,
+    help="Leave a failed guest stopped, with console, VNC and gdbstub addresses printed, until Ctrl-C.",
+)
 @click.option("--checks", "every_check", is_flag=True, help="List every check, also of runs that pass.")
 @json_option
 def command(

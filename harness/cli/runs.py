@@ -16,7 +16,11 @@ def command() -> None:
     """List and prune the bundles of finished runs."""
 
 
-_DIR = click.option("--runs-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the bundles are (default: runs/, or HARNESS_RUNS_DIR).")
+_DIR = click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the bundles are (default: runs/, or HARNESS_RUNS_DIR).",
+)
 
 
 def _entries(runs_dir: Path) -> list[dict[str, Any]]:
@@ -81,7 +85,9 @@ def prune(runs_dir: Path | None, keep: int, keep_failed: bool, dry_run: bool, as
         if not dry_run:
             shutil.rmtree(entry["bundle"])
         say(f"{'would remove' if dry_run else 'removed'} {entry['bundle']}")
-    say(f"{len(gone)} of {len(entries)} bundles {'would go' if dry_run else 'removed'}, {sum(e['bytes'] for e in gone) / 1e6:.1f} MB")
+    say(
+        f"{len(gone)} of {len(entries)} bundles {'would go' if dry_run else 'removed'}, {sum(e['bytes'] for e in gone) / 1e6:.1f} MB"
+    )
     if as_json:
         emit({"removed": [e["bundle"] for e in gone], "kept": len(entries) - len(gone), "dry_run": dry_run})
     return 0

@@ -40,7 +40,9 @@ def _watch_ready(ctx: Context, until: str) -> Callable[[], bool]:
     pattern = Pattern.parse(source)
     seen: list[bool] = []
     if pattern.is_marker:
-        ctx.evaluator.on_marker.append(lambda m: seen.append(True) if not seen and m.trusted and pattern.match_marker(m) else None)
+        ctx.evaluator.on_marker.append(
+            lambda m: seen.append(True) if not seen and m.trusted and pattern.match_marker(m) else None
+        )
     else:
         ctx.evaluator.on_line.append(lambda line: seen.append(True) if not seen and find_text(pattern, line) else None)
     return lambda: bool(seen) or (not pattern.is_marker and ctx.evaluator.partial_matches(pattern))
@@ -64,7 +66,7 @@ async def _command(ctx: Context, payload: str, deadline: Deadline, refused: str 
             raise StepFailedError("not-refused", f"`{payload}` should be refused with {refused}, but {got}")
     elif not reply.ok:
         raise StepFailedError("refused", f"the guest refused `{payload}`: {reply.payload}")
-    await ctx.waits.until(lambda: ctx.evaluator.ready_seq == reply.seq or ctx.evaluator.left, deadline)
+    await ctx.waits.until(lambda: ctx.evaluator.clock.ready_seq == reply.seq or ctx.evaluator.left, deadline)
 
 
 async def frames(ctx: Context, index: int, step: s.Frames) -> None:
@@ -210,4 +212,3 @@ HANDLERS: dict[str, Handler] = {
     "shutdown": shutdown,
     "expect-exit": expect_exit,
 }
-

@@ -66,7 +66,9 @@ def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
         chosen = scenario if options.seed is None else replace(scenario, seed=options.seed)
         name = options.image or chosen.image
         if not name:
-            raise UsageError(f"the scenario {chosen.name} names no image", "give image = \"NAME\" in the file, or --image NAME")
+            raise UsageError(
+                f"the scenario {chosen.name} names no image", 'give image = "NAME" in the file, or --image NAME'
+            )
         profile = find_image(name, relative_to=chosen.folder)
         if chosen.set:
             profile = override(profile, chosen.set)

@@ -19,7 +19,9 @@ from harness.scenario.steps import CheckFrame
 if TYPE_CHECKING:
     from harness.engine.context import Context
 
-_PACE = 0.1  # s between two pictures of a screen that tells nobody when it changes (10 looks a second cost 5 % of a core)
+_PACE = (
+    0.1  # s between two pictures of a screen that tells nobody when it changes (10 looks a second cost 5 % of a core)
+)
 
 
 class Camera:
@@ -108,7 +110,9 @@ class Camera:
             frame = await self.grab()
             hits = find_picture(frame.pixels, wanted)
             if hits:
-                self._ctx.journal.append("found", step=index, picture=picture.name, x=hits[0].x, y=hits[0].y, hits=len(hits))
+                self._ctx.journal.append(
+                    "found", step=index, picture=picture.name, x=hits[0].x, y=hits[0].y, hits=len(hits)
+                )
                 return hits[0].x + hits[0].w // 2, hits[0].y + hits[0].h // 2
             if deadline.left <= 0:
                 self._save(frame)
@@ -147,4 +151,4 @@ class Camera:
 
     def _at_rendezvous(self) -> bool:
         """Whether the guest stands still by itself, so that stopping it is needless."""
-        return self._ctx.clock == "virtual" and self._ctx.evaluator.ready_seq is not None
+        return self._ctx.clock == "virtual" and self._ctx.evaluator.clock.ready_seq is not None

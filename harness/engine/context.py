@@ -83,6 +83,7 @@ class Context:
         """:raises UsageError: if the guest speaks no control protocol."""
         if self.link is None:
             raise UsageError(
-                f"the image {self.profile.name} speaks no control protocol", 'set guest.control = "com2" or "inline" in its profile'
+                f"the image {self.profile.name} speaks no control protocol",
+                'set guest.control = "com2" or "inline" in its profile',
             )
         return self.link

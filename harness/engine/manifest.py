@@ -16,7 +16,9 @@ from harness.scenario.stored import to_json
 if TYPE_CHECKING:
     from harness.engine.run import RunRequest
 
-_DIGEST_LIMIT = 512 << 20  # bytes; a larger file (a disk image) would hold a run up for seconds and is told by size and time
+_DIGEST_LIMIT = (
+    512 << 20
+)  # bytes; a larger file (a disk image) would hold a run up for seconds and is told by size and time
 
 
 def write_manifest(bundle: Bundle, request: RunRequest, facts: GuestFacts, target: Mapping[str, Any]) -> None:
@@ -26,7 +28,11 @@ def write_manifest(bundle: Bundle, request: RunRequest, facts: GuestFacts, targe
     """
     scenario, profile = request.scenario, request.profile
     bundle.write_json("inputs/scenario.json", to_json(scenario))
-    copies = {path.name: f"inputs/{path.relative_to(bundle.inputs)}" for path in sorted(bundle.inputs.rglob("*")) if path.is_file()}
+    copies = {
+        path.name: f"inputs/{path.relative_to(bundle.inputs)}"
+        for path in sorted(bundle.inputs.rglob("*"))
+        if path.is_file()
+    }
     if scenario.file is not None and scenario.file.is_file():
         copies["scenario"] = bundle.keep(scenario.file)
     files = image_files(request)
@@ -44,8 +50,14 @@ def write_manifest(bundle: Bundle, request: RunRequest, facts: GuestFacts, targe
             "reproducible": facts.reproducible,
             "facts": facts.to_json(),
             "target": {k: v for k, v in target.items() if k != "pid"},
-            "copies": {name: {"file": file, "sha256": sha256_file(bundle.path / file)} for name, file in copies.items()},
-            "host": {"system": " ".join(os.uname()[i] for i in (0, 2, 4)), "python": sys.version.split()[0], "cpus": os.cpu_count()},
+            "copies": {
+                name: {"file": file, "sha256": sha256_file(bundle.path / file)} for name, file in copies.items()
+            },
+            "host": {
+                "system": " ".join(os.uname()[i] for i in (0, 2, 4)),
+                "python": sys.version.split()[0],
+                "cpus": os.cpu_count(),
+            },
         },
     )
 
@@ -54,7 +66,11 @@ def image_files(request: RunRequest) -> list[dict[str, Any]]:
     """What was booted: path, size, and SHA-256 unless it is larger than 512 MiB."""
     boot, machine = request.profile.boot, request.profile.machine
     disks = [disk.file for disk in (boot.disk, *machine.disks) if disk is not None]
-    return [_described(path) for path in (boot.kernel, boot.initrd, boot.cdrom, *disks) if path is not None and path.is_file()]
+    return [
+        _described(path)
+        for path in (boot.kernel, boot.initrd, boot.cdrom, *disks)
+        if path is not None and path.is_file()
+    ]
 
 
 def _described(path: Path) -> dict[str, Any]:

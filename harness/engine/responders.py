@@ -103,6 +103,13 @@ class Responders:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, 9)
                 await process.wait()
-        self._ctx.journal.append("companion", argv=list(argv), returncode=code, output=safe(output.decode("utf-8", "replace"), _COMPANION_OUTPUT))
+        self._ctx.journal.append(
+            "companion",
+            argv=list(argv),
+            returncode=code,
+            output=safe(output.decode("utf-8", "replace"), _COMPANION_OUTPUT),
+        )
         if code != 0:
-            self._ctx.journal.append("lab.error", cause="companion", what=f"the companion {argv[0]} ended with status {code}")
+            self._ctx.journal.append(
+                "lab.error", cause="companion", what=f"the companion {argv[0]} ended with status {code}"
+            )

@@ -66,7 +66,14 @@ async def play(request: RunRequest) -> RunOutcome:
         facts = GuestFacts.of(profile, request.clock, schema_copy)
         target = request.make_target(profile, scenario, request.clock)
         refuse_what_cannot_be_done(scenario, target)
-        journal.append("run.start", scenario=scenario.name, image=profile.name, seed=scenario.seed, clock=request.clock, harness=__version__)
+        journal.append(
+            "run.start",
+            scenario=scenario.name,
+            image=profile.name,
+            seed=scenario.seed,
+            clock=request.clock,
+            harness=__version__,
+        )
         with interruptions(journal):
             outcome = await _play(request, bundle, journal, facts, target)
     except UsageError:
@@ -89,7 +96,9 @@ async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: Gu
         evaluator = make_evaluator(scenario, facts, bundle)
         started: dict[str, Any] = {}
         journal.listen(evaluator.on_event)
-        journal.listen(lambda event: started.update(event.data) if event.kind == "target.start" and not started else None)
+        journal.listen(
+            lambda event: started.update(event.data) if event.kind == "target.start" and not started else None
+        )
         try:
             await starting
         except LabError as error:

@@ -47,7 +47,9 @@ def make_evaluator(scenario: Scenario, facts: GuestFacts, bundle: Bundle) -> Eva
 class Session:
     """Everything between the start of a target and its end."""
 
-    def __init__(self, request: RunRequest, bundle: Bundle, journal: Journal, evaluator: Evaluator, target: Target) -> None:
+    def __init__(
+        self, request: RunRequest, bundle: Bundle, journal: Journal, evaluator: Evaluator, target: Target
+    ) -> None:
         self.request = request
         self.journal = journal
         self.evaluator = evaluator

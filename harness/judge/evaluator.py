@@ -15,12 +15,13 @@ from harness.console.types import Chunk, Line
 from harness.errors import LabError
 from harness.evidence.fingerprint import Fingerprint
 from harness.evidence.journal import Event
-from harness.judge.crash_rules import BUILT_IN
 from harness.judge.exits import exit_finding, leaves, shutdown_finding
-from harness.judge.expectation import Expectation
+from harness.judge.checklist import Checklist
 from harness.judge.facts import GuestFacts
+from harness.judge.guest_clock import GuestClock
 from harness.judge.hang import Expiry, classify
-from harness.judge.sight import find_text, sees
+from harness.judge.sight import find_text
+from harness.judge.texts import TextWatch
 from harness.judge.verdict import Check, CheckStatus, Finding, RunVerdict
 from harness.markers.match import Pattern
 from harness.markers.parser import MarkerParser
@@ -28,11 +29,10 @@ from harness.markers.rules import RuleSet, Violation
 from harness.markers.schema import Schema
 from harness.markers.types import Marker
 from harness.scenario.model import Scenario
-from harness.scenario.steps import PASSIVE, Boot, CheckFrame, Command, Expect, ExpectExit, Relaunch, Reset, Shutdown, describe
+from harness.scenario.steps import PASSIVE, CheckFrame, Expect, ExpectExit, Shutdown, describe
 from harness.verdicts import Verdict
 
 _MAX_VIOLATIONS = 50  # a guest that breaks a rule on every line must not fill the verdict
-_READY = "CONTROL"  # family of the rendezvous marker, see docs/protocol.md
 
 
 class FrameJudge(Protocol):
@@ -60,13 +60,12 @@ class Evaluator:
     def __init__(self, scenario: Scenario, facts: GuestFacts, schema: Schema, frames: FrameJudge | None = None) -> None:
         self.scenario = scenario
         self.facts = facts
-        self.checks: list[Check] = []
+        self.checks = Checklist(scenario, facts)
+        self.clock = GuestClock()
         self.findings: list[Finding] = []
         self.notes: list[str] = []
         self.step: int | None = None
         self.epoch = 0
-        self.ready_seq: int | None = None
-        self.guest_us: int | None = None
         self.received = 0  # console bytes so far
         self.markers = 0
         self.frames_checked = 0
@@ -80,12 +79,7 @@ class Evaluator:
         self._parser = MarkerParser(schema)
         self._rules = RuleSet(schema, scenario.rules.families) if scenario.rules.families else None
         self._fingerprint = Fingerprint()
-        self._forbid = [Pattern.parse(p) for p in scenario.forbid]
-        self._crash = [Pattern.parse(p) for p in (*BUILT_IN, *facts.crash_texts, *scenario.crash)]
-        self._ignore = [Pattern.parse(p) for p in scenario.ignore_crash]
-        self._expectations: dict[int, Expectation] = {}
-        self._exit_armed: int | None = None
-        self._by_step: dict[int, Check] = {}
+        self._texts = TextWatch(scenario, facts)
         self._seq = 0
         self._host_ns = 0
         self._step_guest_us: int | None = None
@@ -93,16 +87,12 @@ class Evaluator:
         self._bytes_since = 0
         self._last_line = ""
         self._timeout: Event | None = None
-        self._first_guest_us: int | None = None
-        self._guest_total_us = 0
         self._interrupted = False
         self._complete = False
         self._ended = False
         self.leaving: Event | None = None  # QMP said that the guest left; decided once the console is drained
         self._exited = False
         self._violations = 0
-        self._plan_checks()
-        self._arm(since={"start", "boot"}, upto=len(scenario.steps))
 
     # ---- feeding -------------------------------------------------------------------------------------------------
 
@@ -114,9 +104,8 @@ class Evaluator:
             self._line(line)
         partial = self._stream.partial
         if partial is not None:
-            for index, expectation in self._expectations.items():
-                expectation.feed_partial(partial)
-                self._check_expectation(index)
+            for index in self.checks.feed_partial(partial):
+                self._settled(index)
         self._changed()
 
     def on_event(self, event: Event) -> None:
@@ -148,7 +137,7 @@ class Evaluator:
 
     def is_settled(self, index: int) -> bool:
         """Whether the check of step *index* is decided."""
-        return self._by_step[index].status is not CheckStatus.PENDING
+        return self.checks.is_settled(index)
 
     def partial_matches(self, pattern: Pattern) -> bool:
         """Whether the text of the line that has not ended yet matches."""
@@ -161,17 +150,26 @@ class Evaluator:
         findings = list(self.findings)
         if not self._ended and not findings:
             findings.append(
-                Finding(Verdict.INCONCLUSIVE, "harness-died", "the journal ends before the run does: the harness was killed", self._seq)
+                Finding(
+                    Verdict.INCONCLUSIVE,
+                    "harness-died",
+                    "the journal ends before the run does: the harness was killed",
+                    self._seq,
+                )
             )
         unreached = [c for c in checks if c.status is not CheckStatus.MET]
         if not findings and unreached:
             first = unreached[0]
-            findings.append(Finding(Verdict.INCONCLUSIVE, "not-reached", f"never reached: {first.what}", self._seq, first.step))
+            findings.append(
+                Finding(Verdict.INCONCLUSIVE, "not-reached", f"never reached: {first.what}", self._seq, first.step)
+            )
         if findings:
             verdict = findings[0].verdict
         elif not checks:
             verdict = Verdict.NOTHING_CHECKED
-            findings.append(Finding(verdict, "nothing-checked", "no expectation and no frame check was made", self._seq))
+            findings.append(
+                Finding(verdict, "nothing-checked", "no expectation and no frame check was made", self._seq)
+            )
         else:
             verdict = Verdict.PASS
         return RunVerdict(
@@ -184,7 +182,7 @@ class Evaluator:
             markers=self.markers,
             markers_lost=self._parser.lost,
             epochs=self.epoch + 1,
-            guest_s=None if self._first_guest_us is None else round(self._guest_total_us / 1e6, 6),
+            guest_s=None if self.clock.total_us is None else round(self.clock.total_us / 1e6, 6),
             host_s=round(self._host_ns / 1e9, 3),
             interrupted=self._interrupted,
             notes=list(self.notes),
@@ -200,27 +198,20 @@ class Evaluator:
         if line.text:
             self._last_line = safe(line.text, 120)
         self._watch_text(line, found)
-        for index, expectation in self._expectations.items():
-            expectation.feed(line, found)
-            self._check_expectation(index)
+        for index in self.checks.feed(line, found):
+            self._settled(index)
         for listener in self.on_line:
             listener(line)
 
     def _watch_text(self, line: Line, found: list[Marker]) -> None:
-        for pattern in self._forbid:
-            if sees(pattern, line, found):
-                check = next(c for c in self.checks if c.kind == "forbid" and c.what.endswith(pattern.source))
-                check.status, check.reason = CheckStatus.BROKEN, f"line {line.number}: {safe(line.text, 200)}"
-                self._find(Verdict.FAIL, "forbidden", f"forbidden text came: {safe(line.text, 200)}", {"offset": line.offset})
-        for pattern in self._crash:
-            if sees(pattern, line, found) and not any(sees(p, line, found) for p in self._ignore):
-                self._find(
-                    Verdict.CRASH,
-                    "crash-text",
-                    f"the guest reported its death: {safe(line.text, 200)}",
-                    {"offset": line.offset, "line": line.number, "pattern": pattern.source},
-                )
-                return
+        for pattern, text in self._texts.forbidden(line, found):
+            check = self.checks.forbidden[pattern]
+            check.status, check.reason = CheckStatus.BROKEN, f"line {line.number}: {text}"
+            self._find(Verdict.FAIL, "forbidden", f"forbidden text came: {text}", {"offset": line.offset})
+        crash = self._texts.crash(line, found)
+        if crash is not None:
+            evidence = {"offset": line.offset, "line": line.number, "pattern": crash[0]}
+            self._find(Verdict.CRASH, "crash-text", f"the guest reported its death: {crash[1]}", evidence)
 
     def _marker(self, marker: Marker) -> None:
         self.markers += 1
@@ -228,87 +219,50 @@ class Evaluator:
         self._fingerprint.marker(marker.epoch, marker.text)
         if self.frames is not None:
             self.frames.observe_marker(marker)
-        if marker.family == _READY and marker.event == "READY" and marker.trusted and len(marker.args) == 2:
-            self._rendezvous(marker)
+        if self.clock.take(marker):
+            self._fingerprint.cut()
         if self._rules is not None:
             for violation in self._rules.feed(marker):
                 self._violation(violation)
         for listener in self.on_marker:
             listener(marker)
 
-    def _rendezvous(self, marker: Marker) -> None:
-        if not all(a.isdecimal() and len(a) < 20 for a in marker.args):  # noqa: PLR2004 - more digits than 64 bits hold
-            return
-        self.ready_seq, now = int(marker.args[0]), int(marker.args[1])
-        if self._first_guest_us is None:
-            self._first_guest_us = now
-        if self.guest_us is None or now < self.guest_us:
-            self._guest_total_us += now  # a new boot epoch counts from zero
-        else:
-            self._guest_total_us += now - self.guest_us
-        self.guest_us = now
-        self._fingerprint.cut()
-
     def _violation(self, violation: Violation) -> None:
         self._violations += 1
-        check = next((c for c in self.checks if c.kind == "rule"), None)
+        check = self.checks.rules
         if check is not None:
             check.status, check.reason = CheckStatus.BROKEN, check.reason or violation.what
             if self._violations <= _MAX_VIOLATIONS:
-                check.evidence.append({"rule": violation.rule, "what": violation.what, "text": safe(violation.marker.text, 200) if violation.marker else ""})
+                check.evidence.append(
+                    {
+                        "rule": violation.rule,
+                        "what": violation.what,
+                        "text": safe(violation.marker.text, 200) if violation.marker else "",
+                    }
+                )
         if self._violations == 1:
             self._find(Verdict.FAIL, f"rule-{violation.rule}", f"marker rule broken: {violation.what}")
 
     # ---- steps ---------------------------------------------------------------------------------------------------
-
-    def _plan_checks(self) -> None:
-        for index, step in enumerate(self.scenario.steps):
-            kind = _CHECK_KINDS.get(step.do)
-            if isinstance(step, Command) and step.refused:
-                kind = "refusal"
-            if isinstance(step, (Boot, Reset, Relaunch)) and (step.until or self.facts.ready):
-                kind = "ready"
-            if kind is not None:
-                check = Check(index, kind, describe(step))
-                self.checks.append(check)
-                self._by_step[index] = check
-        self.checks.extend(Check(None, "forbid", f"never: {p}", CheckStatus.MET) for p in self.scenario.forbid)
-        if self.scenario.rules.families:
-            self.checks.append(Check(None, "rule", f"rules of {', '.join(self.scenario.rules.families)}", CheckStatus.MET))
-
-    def _arm(self, since: set[str], upto: int, start: int = 0) -> None:
-        for index in range(start, upto):
-            step = self.scenario.steps[index]
-            if isinstance(step, Expect) and step.since in since and index not in self._expectations and not self.is_settled(index):
-                self._expectations[index] = Expectation(step)
 
     def _step_begin(self, event: Event) -> None:
         index = int(event.data["index"])
         self.step = index
         self._lines_since = self._bytes_since = 0
         self._last_line = ""
-        step = self.scenario.steps[index]
-        if not isinstance(step, PASSIVE) or index == 0:
-            self._step_guest_us = self.guest_us
-            self._exit_armed = index if isinstance(step, Shutdown) else None
-            after = index if isinstance(step, PASSIVE) else index + 1
-            while after < len(self.scenario.steps) and isinstance(self.scenario.steps[after], PASSIVE):
-                if isinstance(self.scenario.steps[after], ExpectExit):
-                    self._exit_armed = after
-                after += 1
-            self._arm(since={"action"}, start=index, upto=after)
+        if not isinstance(self.scenario.steps[index], PASSIVE):
+            self._step_guest_us = self.clock.now_us
+        self.checks.begin(index)
 
     def _step_end(self, event: Event) -> None:
         index, status = int(event.data["index"]), str(event.data["status"])
-        expectation = self._expectations.pop(index, None)
-        step = self.scenario.steps[index]
-        check = self._by_step.get(index)
-        if expectation is not None and check is not None:
-            expectation.finish(elapsed=status == "elapsed")
-            self._settle(index, expectation)
+        step, check = self.scenario.steps[index], self.checks.of(index)
+        if isinstance(step, Expect):
+            if self.checks.finish(index, elapsed=status == "elapsed"):
+                self._settled(index)
         elif check is not None and check.kind != "frame" and check.status is CheckStatus.PENDING and status == "done":
             check.status, check.reason = CheckStatus.MET, ""
-            check.evidence.append({"host_ns": event.host_ns, "guest_us": self.guest_us})
+            check.evidence.append({"host_ns": event.host_ns, "guest_us": self.clock.now_us})
         if status == "timeout" and not self.findings:
             if check is not None and check.status is CheckStatus.PENDING:
                 check.status, check.reason = CheckStatus.BROKEN, check.reason or "its deadline passed"
@@ -327,47 +281,40 @@ class Evaluator:
     def _maybe_complete(self, index: int) -> None:
         """After the last step, with everything met, the decision to stop has fallen."""
         if index == len(self.scenario.steps) - 1 and not self.findings:
-            self._complete = all(c.status is CheckStatus.MET for c in self.checks)
+            self._complete = self.checks.all_met
 
     def _guest_limit(self, check: Check, within: float) -> None:
-        if self.guest_us is None or self._step_guest_us is None:
-            check.status, check.reason = CheckStatus.BROKEN, "guest time is not known here: `within` needs a guest with a rendezvous"
+        if self.clock.now_us is None or self._step_guest_us is None:
+            check.status, check.reason = (
+                CheckStatus.BROKEN,
+                "guest time is not known here: `within` needs a guest with a rendezvous",
+            )
             self._find(Verdict.INCONCLUSIVE, "no-guest-time", f"{check.what}: {check.reason}")
-        elif self.guest_us - self._step_guest_us > within * 1e6:
-            took = (self.guest_us - self._step_guest_us) / 1e6
+        elif self.clock.now_us - self._step_guest_us > within * 1e6:
+            took = (self.clock.now_us - self._step_guest_us) / 1e6
             check.status, check.reason = CheckStatus.BROKEN, f"took {took:.6f} s of guest time, limit {within:g} s"
             self._find(Verdict.FAIL, "too-late", f"{check.what}: {check.reason}")
 
-    def _check_expectation(self, index: int) -> None:
-        expectation = self._expectations[index]
-        if expectation.status is not CheckStatus.PENDING and self._by_step[index].status is CheckStatus.PENDING:
-            self._settle(index, expectation)
-
-    def _settle(self, index: int, expectation: Expectation) -> None:
-        check = self._by_step[index]
-        if check.status is not CheckStatus.PENDING:
+    def _settled(self, index: int) -> None:
+        """The expectation of step *index* was decided. Something missing is explained by the deadline that follows."""
+        check, step = self.checks.of(index), self.scenario.steps[index]
+        if check is None or not isinstance(step, Expect):
             return
-        check.status, check.reason, check.evidence = expectation.status, expectation.reason, expectation.evidence()
-        if expectation.step.within is None and index == self.step:
+        if step.within is None and index == self.step:
             self._maybe_complete(index)
-        if expectation.status is CheckStatus.BROKEN and self._broken_by_sight(expectation):
-            self._find(Verdict.FAIL, "expectation", f"{check.what}: {expectation.reason}", step=index)
-
-    @staticmethod
-    def _broken_by_sight(expectation: Expectation) -> bool:
-        """Whether something was seen that must not be (as opposed to something missing, which the deadline explains)."""
-        return expectation.reason.startswith("came ")
+        if check.by_sight:
+            self._find(Verdict.FAIL, "expectation", f"{check.what}: {check.reason}", step=index)
 
     # ---- the world -----------------------------------------------------------------------------------------------
 
     def _frame(self, event: Event) -> None:
         index = int(event.data["step"])
         step = self.scenario.steps[index]
-        check = self._by_step[index]
+        check = self.checks.of(index)
         self._fingerprint.frame(str(event.data["name"]), str(event.data["digest"]))
-        if self.ready_seq is not None:
+        if self.clock.ready_seq is not None:
             self._fingerprint.cut()  # the guest stands at its rendezvous: this is what its screen shows there
-        if self.frames is None or not isinstance(step, CheckFrame):
+        if self.frames is None or check is None or not isinstance(step, CheckFrame):
             return
         try:
             verdict, reason, details = self.frames.judge(step, event)
@@ -383,16 +330,20 @@ class Evaluator:
             check.status = CheckStatus.MET
         else:
             check.status, check.reason = CheckStatus.BROKEN, reason
-            self._find(Verdict.FAIL, f"frame-{verdict.lower()}", f"{check.what}: {verdict}: {reason}", {"file": event.data.get("file")}, step=index)
+            self._find(
+                Verdict.FAIL,
+                f"frame-{verdict.lower()}",
+                f"{check.what}: {verdict}: {reason}",
+                {"file": event.data.get("file")},
+                step=index,
+            )
 
     def _epoch(self, event: Event) -> None:
         self.epoch = int(event.data["number"])
         for line in self._stream.new_epoch(self.epoch):
             self._line(line)
-        self.guest_us = self.ready_seq = None
-        for index, step in enumerate(self.scenario.steps):
-            if isinstance(step, Expect) and step.since == "boot" and not self.is_settled(index):
-                self._expectations[index] = Expectation(step)
+        self.clock.new_boot()
+        self.checks.new_boot()
         if self._rules is not None:
             for violation in self._rules.new_epoch():
                 self._violation(violation)
@@ -421,20 +372,20 @@ class Evaluator:
 
     def _exit(self, finding: Finding | None) -> None:
         """The guest or QEMU left: as the scenario wanted (no finding), or not."""
-        index = self._exit_armed
-        check = self._by_step.get(index) if index is not None else None
+        index = self.checks.exit_step
+        check = self.checks.of(index) if index is not None else None
         if finding is None:
             self._fingerprint.cut()
             if check is not None and check.status is CheckStatus.PENDING:
                 check.status = CheckStatus.MET
-                check.evidence.append({"host_ns": self._host_ns, "guest_us": self.guest_us})
+                check.evidence.append({"host_ns": self._host_ns, "guest_us": self.clock.now_us})
         else:
             if check is not None and check.status is CheckStatus.PENDING:
                 check.status, check.reason = CheckStatus.BROKEN, finding.what
             self._add(finding)
 
     def _exit_step(self) -> ExpectExit | Shutdown | None:
-        step = self.scenario.steps[self._exit_armed] if self._exit_armed is not None else None
+        step = self.scenario.steps[self.checks.exit_step] if self.checks.exit_step is not None else None
         return step if isinstance(step, (ExpectExit, Shutdown)) else None
 
     def _postmortem(self, event: Event) -> None:
@@ -445,12 +396,17 @@ class Evaluator:
         elif self.findings and self.findings[0].cause == "guest-reset" and sample.get("triple_fault"):
             first = self.findings[0]
             self.findings[0] = Finding(
-                Verdict.CRASH, "triple-fault", first.what.replace("reset itself", "died of a triple fault"), first.seq, first.step, dict(sample)
+                Verdict.CRASH,
+                "triple-fault",
+                first.what.replace("reset itself", "died of a triple fault"),
+                first.seq,
+                first.step,
+                dict(sample),
             )
 
     def _expired(self, timeout: Event, sample: Mapping[str, Any] | None) -> None:
         index = int(timeout.data["index"])
-        check = self._by_step.get(index)
+        check = self.checks.of(index)
         expectation_reason = f" ({check.reason})" if check is not None and check.reason else ""
         partial = self._stream.partial
         expiry = Expiry(
@@ -464,7 +420,11 @@ class Evaluator:
         )
         verdict, cause, what = classify(expiry, sample)
         if self._parser.lost and verdict in {Verdict.FAIL, Verdict.HANG}:
-            verdict, cause, what = Verdict.INCONCLUSIVE, "line-loss", f"{what}; the line lost {self._parser.lost} sealed markers"
+            verdict, cause, what = (
+                Verdict.INCONCLUSIVE,
+                "line-loss",
+                f"{what}; the line lost {self._parser.lost} sealed markers",
+            )
         self._add(Finding(verdict, cause, what, timeout.seq, index, dict(sample or {})))
 
     def _interrupt(self, event: Event) -> None:
@@ -472,11 +432,14 @@ class Evaluator:
         self._find(Verdict.INCONCLUSIVE, "interrupted", f"interrupted by {event.data.get('signal', 'the user')}")
 
     def _lab_error(self, event: Event) -> None:
-        self._find(Verdict.INCONCLUSIVE, str(event.data.get("cause", "lab")), safe(str(event.data.get("what", "")), 500))
+        self._find(
+            Verdict.INCONCLUSIVE, str(event.data.get("cause", "lab")), safe(str(event.data.get("what", "")), 500)
+        )
 
     def _dialogue(self, event: Event) -> None:
-        check = self._by_step[int(event.data["step"])]
-        check.reason = f"exchange {event.data['exchange']} waited for {safe(str(event.data['expect']), 200)}"
+        check = self.checks.of(int(event.data["step"]))
+        if check is not None:
+            check.reason = f"exchange {event.data['exchange']} waited for {safe(str(event.data['expect']), 200)}"
 
     def _note(self, event: Event) -> None:
         self.notes.append(safe(str(event.data.get("text", "")), 500))
@@ -495,7 +458,14 @@ class Evaluator:
 
     def _final(self, check: Check) -> Check:
         if check.status is CheckStatus.PENDING:
-            return Check(check.step, check.kind, check.what, CheckStatus.NOT_REACHED, check.reason or "the run ended before it", check.evidence)
+            return Check(
+                check.step,
+                check.kind,
+                check.what,
+                CheckStatus.NOT_REACHED,
+                check.reason or "the run ended before it",
+                check.evidence,
+            )
         return check
 
     def _where(self) -> str:
@@ -503,7 +473,9 @@ class Evaluator:
             return "before the first step"
         return f"during step {self.step + 1}, {describe(self.scenario.steps[self.step])}"
 
-    def _find(self, verdict: Verdict, cause: str, what: str, evidence: dict[str, Any] | None = None, step: int | None = None) -> None:
+    def _find(
+        self, verdict: Verdict, cause: str, what: str, evidence: dict[str, Any] | None = None, step: int | None = None
+    ) -> None:
         self._add(Finding(verdict, cause, what, self._seq, self.step if step is None else step, evidence or {}))
 
     def _add(self, finding: Finding) -> None:
@@ -516,16 +488,6 @@ class Evaluator:
         for listener in self.on_change:
             listener()
 
-
-_CHECK_KINDS = {
-    "check-frame": "frame",
-    "expect": "expect",
-    "expect-exit": "exit",
-    "shutdown": "exit",
-    "dialogue": "dialogue",
-    "find-click": "picture",
-}
-"""Steps that are checks, with the kind of their check. A refused command and a boot with a readiness pattern are checks too."""
 
 _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "step.begin": Evaluator._step_begin,
@@ -544,4 +506,3 @@ _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "note": Evaluator._note,
     "run.end": Evaluator._run_end,
 }
-

@@ -24,7 +24,9 @@ def leaves(event: Event) -> bool:
 def shutdown_finding(event: Event, wanted: ExpectExit | Shutdown | None, where: str) -> Finding | None:
     """Judge the QMP event with which the guest left; None if the scenario wanted just that."""
     if event.data.get("name") == "GUEST_PANICKED":
-        return Finding(Verdict.CRASH, "guest-panicked", f"the guest reported a panic through pvpanic {where}", event.seq)
+        return Finding(
+            Verdict.CRASH, "guest-panicked", f"the guest reported a panic through pvpanic {where}", event.seq
+        )
     reason = str((event.data.get("data") or {}).get("reason", "unknown"))
     expected = {wanted.reason} if isinstance(wanted, ExpectExit) and wanted.code is None else set()
     if isinstance(wanted, Shutdown):
@@ -54,5 +56,12 @@ def exit_finding(event: Event, facts: GuestFacts, wanted: ExpectExit | Shutdown 
         if isinstance(wanted, ExpectExit) and wanted.code == value:
             return None
         expected = f", expected {wanted.code}" if isinstance(wanted, ExpectExit) and wanted.code is not None else ""
-        return Finding(Verdict.FAIL, "exit-code", f"the guest left through isa-debug-exit with {value}{expected} {where}", event.seq)
-    return Finding(Verdict.INCONCLUSIVE, "qemu-exited", f"QEMU exited with status {code} {where}, unasked{tail}", event.seq)
+        return Finding(
+            Verdict.FAIL,
+            "exit-code",
+            f"the guest left through isa-debug-exit with {value}{expected} {where}",
+            event.seq,
+        )
+    return Finding(
+        Verdict.INCONCLUSIVE, "qemu-exited", f"QEMU exited with status {code} {where}, unasked{tail}", event.seq
+    )

@@ -34,6 +34,7 @@ class Expectation:
     step: Expect
     status: CheckStatus = CheckStatus.PENDING
     reason: str = ""
+    by_sight: bool = False  # broken by something that came, not by something missing
     _all: list[_Condition] = field(default_factory=list)
     _any: list[_Condition] = field(default_factory=list)
     _order: list[_Condition] = field(default_factory=list)
@@ -89,10 +90,14 @@ class Expectation:
             parts.append("none of these came: " + ", ".join(c.pattern.source for c in self._any))
         if self._next < len(self._order):
             late = self._order[self._next]
-            parts.append(f"never came in order (place {self._next + 1} of {len(self._order)}): {late.pattern.source}{_doubt(late)}")
+            parts.append(
+                f"never came in order (place {self._next + 1} of {len(self._order)}): {late.pattern.source}{_doubt(late)}"
+            )
         for want, have in zip(self.step.count, self._count, strict=True):
             if not _count_ok(want.exactly, want.at_least, want.at_most, have.seen):
-                parts.append(f"came {have.seen} times: {want.pattern} (wanted {_wanted(want.exactly, want.at_least, want.at_most)})")
+                parts.append(
+                    f"came {have.seen} times: {want.pattern} (wanted {_wanted(want.exactly, want.at_least, want.at_most)})"
+                )
         return "; ".join(parts) or "the time to watch was not over"
 
     def evidence(self) -> list[dict[str, Any]]:
@@ -132,7 +137,9 @@ class Expectation:
         while self._next < len(self._order):
             condition = self._order[self._next]
             if condition.pattern.is_marker:
-                while index < len(markers) and not (markers[index].trusted and condition.pattern.match_marker(markers[index])):
+                while index < len(markers) and not (
+                    markers[index].trusted and condition.pattern.match_marker(markers[index])
+                ):
                     index += 1
                 if index == len(markers):
                     return
@@ -166,11 +173,12 @@ class Expectation:
         for c in self._none:
             if c.seen:
                 self.status, self.reason = CheckStatus.BROKEN, f"came although it must not: {c.pattern.source}"
+                self.by_sight = True
                 return
         for want, have in zip(self.step.count, self._count, strict=True):
             most = want.exactly if want.exactly is not None else want.at_most
             if most is not None and have.seen > most:
-                self.status = CheckStatus.BROKEN
+                self.status, self.by_sight = CheckStatus.BROKEN, True
                 self.reason = f"came {have.seen} times: {want.pattern} (wanted {_wanted(want.exactly, want.at_least, want.at_most)})"
                 return
         if self.step.during is None and self._satisfied():

@@ -110,7 +110,9 @@ class SceneFrames:
         reason = str(difference)
         if strip is not None and not strip.matches:
             reason = f"{reason}; {strip.reason}"
-        return FrameResult(FrameVerdict.MISMATCH, reason, number, crc, difference.count, difference.box, difference.first)
+        return FrameResult(
+            FrameVerdict.MISMATCH, reason, number, crc, difference.count, difference.box, difference.first
+        )
 
 
 class LiveFrames(SceneFrames):

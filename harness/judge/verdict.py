@@ -28,6 +28,7 @@ class Check:
     status: CheckStatus = CheckStatus.PENDING
     reason: str = ""
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    by_sight: bool = False  # broken by something that came, not by something missing
 
 
 @dataclass(frozen=True, slots=True)

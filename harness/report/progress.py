@@ -51,7 +51,7 @@ class Progress:
         seen = ctx.evaluator
         steps = ctx.scenario.steps
         step = seen.step
-        guest = f"  guest {seen.guest_us / 1e6:.2f} s" if seen.guest_us is not None else ""
+        guest = f"  guest {seen.clock.now_us / 1e6:.2f} s" if seen.clock.now_us is not None else ""
         text.append(ctx.scenario.name, style="bold")
         text.append(f"  {time.monotonic() - self._start:.1f} s host{guest}  {seen.frames_checked} frames  {seen.markers} markers\n")
         if step is not None:

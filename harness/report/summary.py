@@ -11,7 +11,12 @@ from harness.verdicts import EXIT_INTERRUPTED, Verdict, exit_code
 if TYPE_CHECKING:
     from harness.engine.run import RunOutcome
 
-_MARK = {CheckStatus.MET: "ok", CheckStatus.BROKEN: "FAILED", CheckStatus.NOT_REACHED: "not reached", CheckStatus.PENDING: "pending"}
+_MARK = {
+    CheckStatus.MET: "ok",
+    CheckStatus.BROKEN: "FAILED",
+    CheckStatus.NOT_REACHED: "not reached",
+    CheckStatus.PENDING: "pending",
+}
 
 
 def first_cause(verdict: RunVerdict) -> str | None:
@@ -91,7 +96,9 @@ def run_lines(run: dict[str, Any], verdict: RunVerdict | None, *, every_check: b
     """What a person reads about one run."""
     guest = f", {run['guest_s']:.2f} s guest" if run["guest_s"] is not None else ""
     counts = f"{_counted(run['frames_checked'], 'frame')} checked, {_counted(run['markers'], 'marker')}"
-    lines = [f"{run['verdict']}  {run['scenario']}  ({counts}, {run['host_s']:.2f} s host{guest}, {run['clock']} clock)"]
+    lines = [
+        f"{run['verdict']}  {run['scenario']}  ({counts}, {run['host_s']:.2f} s host{guest}, {run['clock']} clock)"
+    ]
     if run["first_cause"]:
         lines.append(f"  first cause  {run['first_cause']}")
     if run["fingerprint"]:

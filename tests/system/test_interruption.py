@@ -108,7 +108,8 @@ def test_a_signal_ends_the_wait_for_a_qemu_that_never_answers(number: int, harne
     os.mkfifo(harnesses.folder / "started")
     mute.write_text(f"#!/bin/sh\necho >'{harnesses.folder}/started'\nexec sleep 300\n")
     mute.chmod(0o755)
-    live = harnesses.start("run", harnesses.scenario(NEVER), "--json", env={"PATH": f"{mute.parent}:{os.environ['PATH']}"})
+    patient = {"PATH": f"{mute.parent}:{os.environ['PATH']}", "HARNESS_SLOWDOWN": "4"}  # it waits 60 s for an answer
+    live = harnesses.start("run", harnesses.scenario(NEVER), "--json", env=patient)
     (harnesses.folder / "started").read_text()
     ended = interrupted(harnesses, live, number)
     assert ended.seconds < BOUND
