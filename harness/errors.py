@@ -20,7 +20,9 @@ class HarnessError(Exception):
 
 
 class UsageError(HarnessError):
-    """The caller asked for something that cannot be: unknown key, missing image, an option QEMU refuses. Exit code 2."""
+    """The caller asked for something that cannot be: unknown key, missing image, an option QEMU refuses. Exit code
+    2.
+    """
 
 
 class LabError(HarnessError):

@@ -1,4 +1,6 @@
-"""Where the images and scenarios that ship with the harness lie: beside the package in a checkout, inside it when installed."""
+"""Where the images and scenarios that ship with the harness lie: beside the package in a checkout, inside it when
+installed.
+"""
 
 from __future__ import annotations
 

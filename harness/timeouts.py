@@ -1,6 +1,7 @@
 """The one table of timeouts. Seconds; every entry says why it has its length.
 
-`HARNESS_SLOWDOWN` (a factor, default 1) stretches the host-side limits on slow or crowded machines. Limits that a scenario
+`HARNESS_SLOWDOWN` (a factor, default 1) stretches the host-side limits on slow or crowded machines. Limits that a
+scenario
 states itself are stretched too: they are promises about the guest, and a slow host must not break them.
 """
 

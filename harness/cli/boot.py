@@ -78,7 +78,8 @@ def command(
 ) -> int:
     """Boot IMAGE (a profile's name or file, or an image file), or a --kernel, --disk, --cdrom or --esp, and judge it.
 
-    The run passes when everything expected came, nothing forbidden did and the guest did not die. Without --expect an image's own
+    The run passes when everything expected came, nothing forbidden did and the guest did not die. Without --expect an
+    image's own
     readiness pattern counts; a boot with nothing to check is no pass (exit code 4).
 
     \b

@@ -66,7 +66,9 @@ def refuse_unwritable(path: Path | None) -> None:
 
 
 def run_guarded(command: click.Command) -> int:
-    """Run *command*; every outcome becomes an exit code, every error one readable message (and a JSON document with `--json`)."""
+    """Run *command*; every outcome becomes an exit code, every error one readable message (and a JSON document
+    with `--json`).
+    """
     try:
         result = command.main(standalone_mode=False)
     except click.exceptions.Exit as error:

@@ -25,7 +25,8 @@ REQUIRED = frozenset({"qemu-system-x86_64", "qemu-img"})
 @click.command("doctor")
 @json_option
 def command(as_json: bool) -> int:
-    """Say which accelerators run a guest (each is proved by booting one), which tools and firmware are there, and what is wrong.
+    """Say which accelerators run a guest (each is proved by booting one), which tools and firmware are there, and
+    what is wrong.
 
     \b
     Example:
@@ -66,7 +67,8 @@ async def _examine() -> dict[str, Any]:
     tools["ImageMagick"] = _wand()
     if not tools["ImageMagick"]["found"]:
         problems.append(
-            "ImageMagick's library is missing (needed for difference pictures): install the Debian package libmagickwand-6.q16-6"
+            "ImageMagick's library is missing (needed for difference pictures): "
+            "install the Debian package libmagickwand-6.q16-6"
         )
     tools["UEFI firmware x86_64"], tools["UEFI firmware aarch64"] = _firmware("x86_64"), _firmware("aarch64")
     if not accelerators["tcg"]["usable"]:

@@ -1,4 +1,6 @@
-"""What `run` and `boot` say of their runs: lines for people as each run ends, one JSON document and JUnit at the end."""
+"""What `run` and `boot` say of their runs: lines for people as each run ends, one JSON document and JUnit at the
+end.
+"""
 
 from __future__ import annotations
 

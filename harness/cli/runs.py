@@ -85,9 +85,8 @@ def prune(runs_dir: Path | None, keep: int, keep_failed: bool, dry_run: bool, as
         if not dry_run:
             shutil.rmtree(entry["bundle"])
         say(f"{'would remove' if dry_run else 'removed'} {entry['bundle']}")
-    say(
-        f"{len(gone)} of {len(entries)} bundles {'would go' if dry_run else 'removed'}, {sum(e['bytes'] for e in gone) / 1e6:.1f} MB"
-    )
+    size = sum(e["bytes"] for e in gone) / 1e6
+    say(f"{len(gone)} of {len(entries)} bundles {'would go' if dry_run else 'removed'}, {size:.1f} MB")
     if as_json:
         emit({"removed": [e["bundle"] for e in gone], "kept": len(entries) - len(gone), "dry_run": dry_run})
     return 0

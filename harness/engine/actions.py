@@ -102,7 +102,9 @@ async def pointer(ctx: Context, index: int, step: s.Pointer) -> None:
 
 
 async def _inject(ctx: Context, event: Any, confirm: str) -> None:
-    """Send one input event and wait until the guest says that it delivered it (where the profile says how it says so)."""
+    """Send one input event and wait until the guest says that it delivered it (where the profile says how it says
+    so).
+    """
     from harness.qmp.input import send_event
 
     ctx.journal.append("input", **event.to_json())
@@ -138,7 +140,7 @@ async def expect(ctx: Context, index: int, step: s.Expect) -> None:
     await ctx.waits.until(lambda: ctx.evaluator.is_settled(index), ctx.deadline(step.timeout, TIMEOUTS.step))
 
 
-class WatchElapsed(Exception):  # noqa: N818 - not an error: the time to watch is over
+class WatchElapsed(Exception):
     """The `during` time of an expectation is over."""
 
 

@@ -1,4 +1,6 @@
-"""The camera of a run: takes pictures, keeps them in the bundle, and writes the `frame` events that the judge decides on."""
+"""The camera of a run: takes pictures, keeps them in the bundle, and writes the `frame` events that the judge
+decides on.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ class Camera:
     async def check(self, index: int, step: CheckFrame, deadline: Deadline) -> None:
         """Take the picture of a frame check and let the judge see it.
 
-        A picture compared with stored ones has no instant of its own: it is taken again until it matches or the deadline passes.
+        A picture compared with stored ones has no instant of its own: it is taken again until it matches or the
+        deadline passes.
         """
         stable = True
         if step.against in {"scene", "identity"}:
@@ -68,7 +71,9 @@ class Camera:
         self._record(index, step.name, frame, stable=stable)
 
     async def _at_once(self, step: CheckFrame, deadline: Deadline) -> Frame:
-        """The picture of this instant; one that would condemn the guest is taken a second time, the slow and certain way."""
+        """The picture of this instant; one that would condemn the guest is taken a second time, the slow and
+        certain way.
+        """
         if self._at_rendezvous() or not self._ctx.profile.guest.identity:
             frame = await self.grab()
         else:
@@ -103,7 +108,7 @@ class Camera:
 
     async def find(self, index: int, picture: Path, deadline: Deadline) -> tuple[int, int] | None:
         """Middle of *picture* on the screen, looked for until the deadline."""
-        if not picture.is_file():
+        if not picture.is_file():  # noqa: ASYNC240 - one stat of a local file
             raise UsageError(f"no such picture: {picture}")
         wanted = load_png(picture)
         while True:

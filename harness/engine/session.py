@@ -15,8 +15,9 @@ from harness.engine.waits import Deadline, FatalFindingError, StepTimeoutError, 
 from harness.errors import HarnessError, LabError
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Journal
-from harness.judge.evaluator import Evaluator, FrameJudge
+from harness.judge.evaluator import Evaluator
 from harness.judge.facts import GuestFacts
+from harness.judge.frame_judge import FrameJudge
 from harness.markers.schema import PLAN, load_schema
 from harness.scenario.model import Scenario
 from harness.scenario.steps import CheckFrame, describe
@@ -120,9 +121,11 @@ class Session:
         )
 
     async def _watch_leaving(self, console: Console) -> None:
-        """When QMP says that the guest left, read its last words and say so: events and console bytes travel on different ways."""
+        """When QMP says that the guest left, read its last words and say so: events and console bytes travel on
+        different ways.
+        """
         left = asyncio.Event()
-        self.evaluator.on_change.append(lambda: left.set() if self.evaluator.leaving is not None else None)
+        self.evaluator.on_change.append(lambda: left.set() if self.evaluator.departure.announced is not None else None)
         await left.wait()
         await console.drained()
         self.journal.append("console.drained")
@@ -178,7 +181,8 @@ class Session:
 def _control_link(ctx: Context) -> ControlLink | None:
     """The control link on its own port, or inline on the console; None for a guest without the protocol.
 
-    Only a line that can lose bytes repeats commands: a repeat while the guest works would make a virtual run depend on host time.
+    Only a line that can lose bytes repeats commands: a repeat while the guest works would make a virtual run depend
+    on host time.
     """
     if ctx.profile.guest.control == "none":
         return None

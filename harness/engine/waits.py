@@ -1,4 +1,6 @@
-"""Waiting for what the evaluator sees: a condition, a fatal finding or a deadline, whichever comes first. Nothing here polls."""
+"""Waiting for what the evaluator sees: a condition, a fatal finding or a deadline, whichever comes first. Nothing
+here polls.
+"""
 
 from __future__ import annotations
 

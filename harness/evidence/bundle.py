@@ -1,6 +1,7 @@
 """The evidence bundle of one run: a folder that can be judged again without running anything.
 
-`manifest.json` says what was run, `journal.jsonl` what happened, `serial.bin` holds every byte received, `frames/` the pictures,
+`manifest.json` says what was run, `journal.jsonl` what happened, `serial.bin` holds every byte received, `frames/`
+the pictures,
 `inputs/` copies of the scenario, goldens, masks and schema that the verdict rests on, `verdict.json` the judgement.
 """
 
@@ -44,7 +45,9 @@ class Bundle:
             for part in ("frames", "inputs"):
                 (path / part).mkdir(mode=0o700)
         except OSError as error:
-            raise UsageError(f"cannot write a run folder in {runs_dir}: {error.strerror}", "choose another with --runs-dir") from error
+            raise UsageError(
+                f"cannot write a run folder in {runs_dir}: {error.strerror}", "choose another with --runs-dir"
+            ) from error
         return cls(path)
 
     @classmethod
@@ -54,7 +57,10 @@ class Bundle:
         :raises UsageError: if *path* is not one.
         """
         if not (path / "journal.jsonl").is_file():
-            raise UsageError(f"not a run bundle: {path}", "a bundle is a folder with manifest.json and journal.jsonl; `harness runs list` shows yours")
+            raise UsageError(
+                f"not a run bundle: {path}",
+                "a bundle is a folder with manifest.json and journal.jsonl; `harness runs list` shows yours",
+            )
         return cls(path)
 
     @property

@@ -1,4 +1,5 @@
-"""Digest of what a guest did: markers, guest-printed times and frames, up to the last rendezvous or the guest's own end.
+"""Digest of what a guest did: markers, guest-printed times and frames, up to the last rendezvous or the guest's own
+end.
 
 Never host times, paths, picture files, or what came after the decision to stop.
 """

@@ -1,6 +1,7 @@
 """The append-only journal: everything that happened in a run, one JSON object a line.
 
-An event is `{"seq", "host_ns", "kind", ...}`: `seq` counts from 0 without gaps, `host_ns` is monotonic since the start of the
+An event is `{"seq", "host_ns", "kind", ...}`: `seq` counts from 0 without gaps, `host_ns` is monotonic since the
+start of the
 run, `guest_us` (where known) is guest time. A journal that was cut at any byte reads up to its last whole event.
 """
 

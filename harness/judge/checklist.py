@@ -32,7 +32,9 @@ def _kind(step: Step, facts: GuestFacts) -> str | None:
 
 
 class Checklist:
-    """Every check of a scenario, in order. An expectation is armed where its search begins, which may be before its step does."""
+    """Every check of a scenario, in order. An expectation is armed where its search begins, which may be before
+    its step does.
+    """
 
     def __init__(self, scenario: Scenario, facts: GuestFacts) -> None:
         self._steps = scenario.steps

@@ -1,4 +1,5 @@
-"""Console texts that mean a kernel died. Patterns as in `harness.markers.match`; the first that matches names the crash.
+"""Console texts that mean a kernel died. Patterns as in `harness.markers.match`; the first that matches names the
+crash.
 
 Only texts that no healthy boot prints; profiles and scenarios add their own (`guest.crash_texts`, `crash`).
 """

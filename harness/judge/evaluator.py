@@ -1,13 +1,15 @@
 """The evaluator: folds the journal, event by event, into checks, findings and a verdict.
 
-It is the only place where anything is decided. The engine feeds it live and waits on what it says; the offline judge feeds it a finished bundle.
-Same events, same verdict: it reads no clock, no file and no network (pictures come through the `FrameSource` it was given).
+It is the only place where anything is decided. The engine feeds it live and waits on what it says; the offline judge
+feeds it a finished bundle.
+Same events, same verdict: it reads no clock, no file and no network (pictures come through the `FrameJudge` it was
+given).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from harness.console.safe import safe
 from harness.console.stream import ConsoleStream
@@ -15,43 +17,27 @@ from harness.console.types import Chunk, Line
 from harness.errors import LabError
 from harness.evidence.fingerprint import Fingerprint
 from harness.evidence.journal import Event
-from harness.judge.exits import exit_finding, leaves, shutdown_finding
+from harness.judge.activity import Activity
 from harness.judge.checklist import Checklist
+from harness.judge.conclude import conclude, final
+from harness.judge.departure import Departure
 from harness.judge.facts import GuestFacts
+from harness.judge.findings import Findings
+from harness.judge.frame_judge import FrameJudge
 from harness.judge.guest_clock import GuestClock
-from harness.judge.hang import Expiry, classify
+from harness.judge.hang import classify
+from harness.judge.rule_watch import RuleWatch
 from harness.judge.sight import find_text
 from harness.judge.texts import TextWatch
 from harness.judge.verdict import Check, CheckStatus, Finding, RunVerdict
 from harness.markers.match import Pattern
 from harness.markers.parser import MarkerParser
-from harness.markers.rules import RuleSet, Violation
+from harness.markers.rules import Violation
 from harness.markers.schema import Schema
 from harness.markers.types import Marker
 from harness.scenario.model import Scenario
-from harness.scenario.steps import PASSIVE, CheckFrame, Expect, ExpectExit, Shutdown, describe
+from harness.scenario.steps import PASSIVE, CheckFrame, Expect, describe
 from harness.verdicts import Verdict
-
-_MAX_VIOLATIONS = 50  # a guest that breaks a rule on every line must not fill the verdict
-
-
-class FrameJudge(Protocol):
-    """Judges one captured frame. Kept behind a protocol so that a run without frames imports no numerics."""
-
-    def observe(self, event: Event) -> None:
-        """See every journal event that shapes the scene (commands, replies)."""
-        ...
-
-    def observe_marker(self, marker: Marker) -> None:
-        """See every marker (confirmed input)."""
-        ...
-
-    def judge(self, step: CheckFrame, event: Event) -> tuple[str, str, dict[str, Any]]:
-        """Frame verdict word, reason sentence, details, for the `frame` event of *step*.
-
-        :raises harness.errors.LabError: if nothing can be said.
-        """
-        ...
 
 
 class Evaluator:
@@ -62,7 +48,7 @@ class Evaluator:
         self.facts = facts
         self.checks = Checklist(scenario, facts)
         self.clock = GuestClock()
-        self.findings: list[Finding] = []
+        self.findings = Findings()
         self.notes: list[str] = []
         self.step: int | None = None
         self.epoch = 0
@@ -77,29 +63,24 @@ class Evaluator:
         self.frames = frames
         self._stream = ConsoleStream()
         self._parser = MarkerParser(schema)
-        self._rules = RuleSet(schema, scenario.rules.families) if scenario.rules.families else None
+        self._rules = RuleWatch(schema, scenario.rules.families, self.checks.rules) if self.checks.rules else None
         self._fingerprint = Fingerprint()
         self._texts = TextWatch(scenario, facts)
         self._seq = 0
         self._host_ns = 0
         self._step_guest_us: int | None = None
-        self._lines_since = 0
-        self._bytes_since = 0
-        self._last_line = ""
+        self._activity = Activity()
+        self.departure = Departure(scenario, facts, self.checks)
         self._timeout: Event | None = None
         self._interrupted = False
-        self._complete = False
         self._ended = False
-        self.leaving: Event | None = None  # QMP said that the guest left; decided once the console is drained
-        self._exited = False
-        self._violations = 0
 
     # ---- feeding -------------------------------------------------------------------------------------------------
 
     def on_chunk(self, chunk: Chunk) -> None:
         """Take console bytes; their `serial` event was fed just before."""
         self.received += len(chunk.data)
-        self._bytes_since += len(chunk.data)
+        self._activity.took(len(chunk.data))
         for line in self._stream.feed(chunk):
             self._line(line)
         partial = self._stream.partial
@@ -123,7 +104,7 @@ class Evaluator:
     @property
     def left(self) -> bool:
         """Whether the guest or QEMU is gone."""
-        return self._exited
+        return self.departure.over
 
     @property
     def timed_out(self) -> bool:
@@ -133,7 +114,7 @@ class Evaluator:
     @property
     def fatal(self) -> Finding | None:
         """The first finding, after which waiting is pointless."""
-        return self.findings[0] if self.findings else None
+        return self.findings.first
 
     def is_settled(self, index: int) -> bool:
         """Whether the check of step *index* is decided."""
@@ -146,32 +127,8 @@ class Evaluator:
 
     def result(self) -> RunVerdict:
         """The verdict on what was fed so far."""
-        checks = [self._final(c) for c in self.checks]
-        findings = list(self.findings)
-        if not self._ended and not findings:
-            findings.append(
-                Finding(
-                    Verdict.INCONCLUSIVE,
-                    "harness-died",
-                    "the journal ends before the run does: the harness was killed",
-                    self._seq,
-                )
-            )
-        unreached = [c for c in checks if c.status is not CheckStatus.MET]
-        if not findings and unreached:
-            first = unreached[0]
-            findings.append(
-                Finding(Verdict.INCONCLUSIVE, "not-reached", f"never reached: {first.what}", self._seq, first.step)
-            )
-        if findings:
-            verdict = findings[0].verdict
-        elif not checks:
-            verdict = Verdict.NOTHING_CHECKED
-            findings.append(
-                Finding(verdict, "nothing-checked", "no expectation and no frame check was made", self._seq)
-            )
-        else:
-            verdict = Verdict.PASS
+        checks = final(self.checks)
+        verdict, findings = conclude(list(self.findings.all), checks, ended=self._ended, seq=self._seq)
         return RunVerdict(
             verdict=verdict,
             first_cause=findings[0] if findings else None,
@@ -191,12 +148,10 @@ class Evaluator:
     # ---- console -------------------------------------------------------------------------------------------------
 
     def _line(self, line: Line) -> None:
-        self._lines_since += 1
+        self._activity.line(line)
         found = self._parser.feed(line)
         for marker in found:
             self._marker(marker)
-        if line.text:
-            self._last_line = safe(line.text, 120)
         self._watch_text(line, found)
         for index in self.checks.feed(line, found):
             self._settled(index)
@@ -222,25 +177,12 @@ class Evaluator:
         if self.clock.take(marker):
             self._fingerprint.cut()
         if self._rules is not None:
-            for violation in self._rules.feed(marker):
-                self._violation(violation)
+            self._broken(self._rules.feed(marker))
         for listener in self.on_marker:
             listener(marker)
 
-    def _violation(self, violation: Violation) -> None:
-        self._violations += 1
-        check = self.checks.rules
-        if check is not None:
-            check.status, check.reason = CheckStatus.BROKEN, check.reason or violation.what
-            if self._violations <= _MAX_VIOLATIONS:
-                check.evidence.append(
-                    {
-                        "rule": violation.rule,
-                        "what": violation.what,
-                        "text": safe(violation.marker.text, 200) if violation.marker else "",
-                    }
-                )
-        if self._violations == 1:
+    def _broken(self, violation: Violation | None) -> None:
+        if violation is not None:
             self._find(Verdict.FAIL, f"rule-{violation.rule}", f"marker rule broken: {violation.what}")
 
     # ---- steps ---------------------------------------------------------------------------------------------------
@@ -248,8 +190,7 @@ class Evaluator:
     def _step_begin(self, event: Event) -> None:
         index = int(event.data["index"])
         self.step = index
-        self._lines_since = self._bytes_since = 0
-        self._last_line = ""
+        self._activity.step()
         if not isinstance(self.scenario.steps[index], PASSIVE):
             self._step_guest_us = self.clock.now_us
         self.checks.begin(index)
@@ -262,8 +203,8 @@ class Evaluator:
                 self._settled(index)
         elif check is not None and check.kind != "frame" and check.status is CheckStatus.PENDING and status == "done":
             check.status, check.reason = CheckStatus.MET, ""
-            check.evidence.append({"host_ns": event.host_ns, "guest_us": self.clock.now_us})
-        if status == "timeout" and not self.findings:
+            check.evidence.append(self._now())
+        if status == "timeout" and self.findings.first is None:
             if check is not None and check.status is CheckStatus.PENDING:
                 check.status, check.reason = CheckStatus.BROKEN, check.reason or "its deadline passed"
             self._timeout = event
@@ -280,8 +221,8 @@ class Evaluator:
 
     def _maybe_complete(self, index: int) -> None:
         """After the last step, with everything met, the decision to stop has fallen."""
-        if index == len(self.scenario.steps) - 1 and not self.findings:
-            self._complete = self.checks.all_met
+        if index == len(self.scenario.steps) - 1 and self.findings.first is None:
+            self.findings.closed = self.checks.all_met
 
     def _guest_limit(self, check: Check, within: float) -> None:
         if self.clock.now_us is None or self._step_guest_us is None:
@@ -345,79 +286,51 @@ class Evaluator:
         self.clock.new_boot()
         self.checks.new_boot()
         if self._rules is not None:
-            for violation in self._rules.new_epoch():
-                self._violation(violation)
+            self._broken(self._rules.new_boot())
 
     def _console_send(self, event: Event) -> None:
         self._stream.sent(str(event.data["text"]))
 
     def _qmp_event(self, event: Event) -> None:
-        if self.leaving is None and not self._exited and leaves(event):
-            self.leaving = event
+        self.departure.announce(event)
 
     def _drained(self, _: Event) -> None:
         """The guest left and its last words were read: only now is it known whether it was to leave."""
-        if self.leaving is not None and not self._exited:
-            self._exited = True
-            self._exit(shutdown_finding(self.leaving, self._exit_step(), self._where()))
+        self._gone(self.departure.after_last_words(self._where(), self._now()))
 
     def _target_exit(self, event: Event) -> None:
         for line in self._stream.finish():
             self._line(line)
+        for marker in self._parser.finish():
+            self._marker(marker)
         self._drained(event)
-        if self._exited or event.data.get("asked"):
+        self._gone(self.departure.of_the_process(event, self._where(), self._now()))
+
+    def _gone(self, judged: tuple[Finding | None] | None) -> None:
+        if judged is None:
             return
-        self._exited = True
-        self._exit(exit_finding(event, self.facts, self._exit_step(), self._where()))
-
-    def _exit(self, finding: Finding | None) -> None:
-        """The guest or QEMU left: as the scenario wanted (no finding), or not."""
-        index = self.checks.exit_step
-        check = self.checks.of(index) if index is not None else None
-        if finding is None:
+        if judged[0] is None:
             self._fingerprint.cut()
-            if check is not None and check.status is CheckStatus.PENDING:
-                check.status = CheckStatus.MET
-                check.evidence.append({"host_ns": self._host_ns, "guest_us": self.clock.now_us})
         else:
-            if check is not None and check.status is CheckStatus.PENDING:
-                check.status, check.reason = CheckStatus.BROKEN, finding.what
-            self._add(finding)
+            self.findings.add(judged[0])
 
-    def _exit_step(self) -> ExpectExit | Shutdown | None:
-        step = self.scenario.steps[self.checks.exit_step] if self.checks.exit_step is not None else None
-        return step if isinstance(step, (ExpectExit, Shutdown)) else None
+    def _now(self) -> dict[str, int | None]:
+        return {"host_ns": self._host_ns, "guest_us": self.clock.now_us}
 
     def _postmortem(self, event: Event) -> None:
         sample: Mapping[str, Any] = event.data
         if self._timeout is not None:
             timeout, self._timeout = self._timeout, None
             self._expired(timeout, sample)
-        elif self.findings and self.findings[0].cause == "guest-reset" and sample.get("triple_fault"):
-            first = self.findings[0]
-            self.findings[0] = Finding(
-                Verdict.CRASH,
-                "triple-fault",
-                first.what.replace("reset itself", "died of a triple fault"),
-                first.seq,
-                first.step,
-                dict(sample),
-            )
+        else:
+            self.findings.explain_reset(dict(sample))
 
     def _expired(self, timeout: Event, sample: Mapping[str, Any] | None) -> None:
         index = int(timeout.data["index"])
         check = self.checks.of(index)
-        expectation_reason = f" ({check.reason})" if check is not None and check.reason else ""
-        partial = self._stream.partial
-        expiry = Expiry(
-            waited_for=f"step {index + 1}, {describe(self.scenario.steps[index])}{expectation_reason}",
-            limit=str(timeout.data.get("limit", "host")),
-            seconds=float(timeout.data.get("seconds", 0.0)),
-            lines_since=self._lines_since,
-            bytes_since=self._bytes_since,
-            unfinished=self._stream.pending,
-            last_line=self._last_line or (safe(partial.text, 120) if partial else ""),
-        )
+        why = f" ({check.reason})" if check is not None and check.reason else ""
+        waited_for = f"step {index + 1}, {describe(self.scenario.steps[index])}{why}"
+        expiry = self._activity.expiry(waited_for, timeout, self._stream)
         verdict, cause, what = classify(expiry, sample)
         if self._parser.lost and verdict in {Verdict.FAIL, Verdict.HANG}:
             verdict, cause, what = (
@@ -425,7 +338,7 @@ class Evaluator:
                 "line-loss",
                 f"{what}; the line lost {self._parser.lost} sealed markers",
             )
-        self._add(Finding(verdict, cause, what, timeout.seq, index, dict(sample or {})))
+        self.findings.add(Finding(verdict, cause, what, timeout.seq, index, dict(sample or {})))
 
     def _interrupt(self, event: Event) -> None:
         self._interrupted = True
@@ -448,25 +361,12 @@ class Evaluator:
         if self._timeout is not None:
             timeout, self._timeout = self._timeout, None
             self._expired(timeout, None)
-        if self._rules is not None and not self.findings:
-            self._complete = False  # what is still open at the end belongs to the run
-            for violation in self._rules.finish():
-                self._violation(violation)
+        if self._rules is not None and self.findings.first is None:
+            self.findings.closed = False  # what is still open at the end belongs to the run
+            self._broken(self._rules.finish())
         self._ended = True
 
     # ---- helpers -------------------------------------------------------------------------------------------------
-
-    def _final(self, check: Check) -> Check:
-        if check.status is CheckStatus.PENDING:
-            return Check(
-                check.step,
-                check.kind,
-                check.what,
-                CheckStatus.NOT_REACHED,
-                check.reason or "the run ended before it",
-                check.evidence,
-            )
-        return check
 
     def _where(self) -> str:
         if self.step is None:
@@ -476,13 +376,7 @@ class Evaluator:
     def _find(
         self, verdict: Verdict, cause: str, what: str, evidence: dict[str, Any] | None = None, step: int | None = None
     ) -> None:
-        self._add(Finding(verdict, cause, what, self._seq, self.step if step is None else step, evidence or {}))
-
-    def _add(self, finding: Finding) -> None:
-        if self._complete:
-            return  # everything asked had come: what follows the decision to stop does not count
-        if len(self.findings) < _MAX_VIOLATIONS:
-            self.findings.append(finding)
+        self.findings.add(Finding(verdict, cause, what, self._seq, self.step if step is None else step, evidence or {}))
 
     def _changed(self) -> None:
         for listener in self.on_change:

@@ -1,4 +1,6 @@
-"""One expectation, fed line by line: pending, met or broken. The live waits and the offline judge use this same object."""
+"""One expectation, fed line by line: pending, met or broken. The live waits and the offline judge use this same
+object.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from harness.judge.sight import find_text
 from harness.judge.verdict import CheckStatus
 from harness.markers.match import Pattern
 from harness.markers.types import Marker
-from harness.scenario.steps import Expect
+from harness.scenario.steps import Count, Expect
 
 _EVIDENCE_TEXT = 200  # characters of a matched line that are kept as evidence
 
@@ -89,15 +91,11 @@ class Expectation:
         if self._any and not any(c.seen for c in self._any):
             parts.append("none of these came: " + ", ".join(c.pattern.source for c in self._any))
         if self._next < len(self._order):
-            late = self._order[self._next]
-            parts.append(
-                f"never came in order (place {self._next + 1} of {len(self._order)}): {late.pattern.source}{_doubt(late)}"
-            )
+            late, place = self._order[self._next], f"place {self._next + 1} of {len(self._order)}"
+            parts.append(f"never came in order ({place}): {late.pattern.source}{_doubt(late)}")
         for want, have in zip(self.step.count, self._count, strict=True):
-            if not _count_ok(want.exactly, want.at_least, want.at_most, have.seen):
-                parts.append(
-                    f"came {have.seen} times: {want.pattern} (wanted {_wanted(want.exactly, want.at_least, want.at_most)})"
-                )
+            if not _count_ok(want, have.seen):
+                parts.append(_times(want, have.seen))
         return "; ".join(parts) or "the time to watch was not over"
 
     def evidence(self) -> list[dict[str, Any]]:
@@ -179,7 +177,7 @@ class Expectation:
             most = want.exactly if want.exactly is not None else want.at_most
             if most is not None and have.seen > most:
                 self.status, self.by_sight = CheckStatus.BROKEN, True
-                self.reason = f"came {have.seen} times: {want.pattern} (wanted {_wanted(want.exactly, want.at_least, want.at_most)})"
+                self.reason = _times(want, have.seen)
                 return
         if self.step.during is None and self._satisfied():
             self.status = CheckStatus.MET
@@ -189,25 +187,22 @@ class Expectation:
             all(c.seen for c in self._all)
             and (not self._any or any(c.seen for c in self._any))
             and self._next == len(self._order)
-            and all(
-                _count_ok(want.exactly, want.at_least, want.at_most, have.seen)
-                for want, have in zip(self.step.count, self._count, strict=True)
-            )
+            and all(_count_ok(want, have.seen) for want, have in zip(self.step.count, self._count, strict=True))
         )
 
 
-def _count_ok(exactly: int | None, at_least: int | None, at_most: int | None, seen: int) -> bool:
-    if exactly is not None and seen != exactly:
+def _count_ok(want: Count, seen: int) -> bool:
+    if want.exactly is not None and seen != want.exactly:
         return False
-    return not ((at_least is not None and seen < at_least) or (at_most is not None and seen > at_most))
+    too_few = want.at_least is not None and seen < want.at_least
+    too_many = want.at_most is not None and seen > want.at_most
+    return not (too_few or too_many)
 
 
-def _wanted(exactly: int | None, at_least: int | None, at_most: int | None) -> str:
-    if exactly is not None:
-        return f"exactly {exactly}"
-    parts = [f"at least {at_least}"] if at_least is not None else []
-    parts += [f"at most {at_most}"] if at_most is not None else []
-    return " and ".join(parts) or "any number"
+def _times(want: Count, seen: int) -> str:
+    bounds = (("exactly", want.exactly), ("at least", want.at_least), ("at most", want.at_most))
+    wanted = " and ".join(f"{word} {number}" for word, number in bounds if number is not None)
+    return f"came {seen} times: {want.pattern} (wanted {wanted})"
 
 
 def _doubt(condition: _Condition) -> str:

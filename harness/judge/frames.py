@@ -1,4 +1,6 @@
-"""Judges captured frames: identity strip, computed oracle, goldens. The live run and the offline judge differ only in where pixels come from."""
+"""Judges captured frames: identity strip, computed oracle, goldens. The live run and the offline judge differ only
+in where pixels come from.
+"""
 
 from __future__ import annotations
 

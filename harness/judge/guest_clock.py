@@ -8,7 +8,9 @@ _DIGITS = 19  # of the largest number that 64 bits hold
 
 
 class GuestClock:
-    """`ready_seq` and `now_us` are those of the last rendezvous of this boot, None before it; `total_us` adds up over boots."""
+    """`ready_seq` and `now_us` are those of the last rendezvous of this boot, None before it; `total_us` adds up
+    over boots.
+    """
 
     def __init__(self) -> None:
         self.ready_seq: int | None = None

@@ -1,7 +1,9 @@
 """What a deadline that passed means: a hang of the guest, a wrong answer, or a host that starved.
 
-The input is what was sampled from outside after the deadline (`harness.targets.postmortem`): registers, CPU time of the vCPU threads, state of the
-process, pressure. A spin or a halt with interrupts off is the guest's own doing however starved the host was; everything else under
+The input is what was sampled from outside after the deadline (`harness.targets.postmortem`): registers, CPU time of
+the vCPU threads, state of the
+process, pressure. A spin or a halt with interrupts off is the guest's own doing however starved the host was;
+everything else under
 starvation is nobody's verdict.
 """
 
@@ -76,7 +78,9 @@ def starvation(sample: Mapping[str, Any]) -> str:
 
 
 def _spin(sample: Mapping[str, Any]) -> str:
-    """Where the CPU spins with interrupts off, or an empty string: several samples, time consumed, one small window of code."""
+    """Where the CPU spins with interrupts off, or an empty string: several samples, time consumed, one small
+    window of code.
+    """
     rips = sample.get("rip_samples") or []
     if len(rips) < 3 or sample.get("halted") or sample.get("interrupts_enabled") is not False:
         return ""

@@ -1,4 +1,4 @@
-"""Whether a pattern is seen in a line: the one rule for expectations, forbidden and crash texts, readiness and responders."""
+"""Whether a pattern is seen in a line: one rule for expectations, forbidden and crash texts, readiness, responders."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from harness.markers.types import Marker
 def find_text(pattern: Pattern, line: Line, start: int = 0) -> tuple[int, int] | None:
     """The first match from *start* on that touches nothing the harness typed itself."""
     span = pattern.match_line(line.text, start)
-    while span is not None and touches_echo(line, span):
+    while span is not None and line.is_echo(*span):
         span = pattern.match_line(line.text, span[0] + 1)
     return span
-
-
-def touches_echo(line: Line, span: tuple[int, int]) -> bool:
-    """Whether a part of *span* is an echo of what the harness sent."""
-    return any(a < span[1] and span[0] < b for a, b in line.echo)
 
 
 def sees(pattern: Pattern, line: Line, markers: Iterable[Marker]) -> bool:

@@ -48,7 +48,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """The judged run. `to_json` is what `verdict.json` holds; it depends on the bundle alone, never on when it was judged."""
+    """The judged run. `to_json` is what `verdict.json` holds; it depends on the bundle alone, never on when it was
+    judged.
+    """
 
     verdict: Verdict
     first_cause: Finding | None

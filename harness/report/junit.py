@@ -11,7 +11,7 @@ from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped,
 
 from harness.verdicts import PRODUCT, Verdict
 
-# Everything that XML 1.0 does not allow (production Char), C1 controls included: they are legal but no reader shows them
+# Everything that XML 1.0 does not allow (production Char), and C1 controls: legal, but no reader shows them
 _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

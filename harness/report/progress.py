@@ -1,4 +1,6 @@
-"""Progress on a terminal: the current step, the last marker, frames, elapsed host and guest time. Never on anything but a terminal."""
+"""Progress on a terminal: the current step, the last marker, frames, elapsed host and guest time. Never on
+anything but a terminal.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Progress:
         from rich.live import Live
 
         self._ctx, self._start = ctx, time.monotonic()
-        self._live = Live(console=Console(stderr=True), get_renderable=self._render, refresh_per_second=8, transient=True)
+        self._live = Live(
+            console=Console(stderr=True), get_renderable=self._render, refresh_per_second=8, transient=True
+        )
         self._live.start()
 
     def close(self) -> None:
@@ -53,7 +57,8 @@ class Progress:
         step = seen.step
         guest = f"  guest {seen.clock.now_us / 1e6:.2f} s" if seen.clock.now_us is not None else ""
         text.append(ctx.scenario.name, style="bold")
-        text.append(f"  {time.monotonic() - self._start:.1f} s host{guest}  {seen.frames_checked} frames  {seen.markers} markers\n")
+        elapsed = time.monotonic() - self._start
+        text.append(f"  {elapsed:.1f} s host{guest}  {seen.frames_checked} frames  {seen.markers} markers\n")
         if step is not None:
             text.append(f"  step {step + 1}/{len(steps)}  {describe(steps[step])}\n", style="cyan")
         if seen.last_marker:

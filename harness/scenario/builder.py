@@ -1,13 +1,13 @@
 """The fluent way to write a scenario in Python; it makes the same model as a TOML file.
 
-    scenario = (
-        ScenarioBuilder("two-windows", image="reference")
-        .boot()
-        .command("create id=1 x=40 y=60 w=300 h=200 color=3a6ea5")
-        .frames(1)
-        .check_frame("one window")
-        .build()
-    )
+scenario = (
+    ScenarioBuilder("two-windows", image="reference")
+    .boot()
+    .command("create id=1 x=40 y=60 w=300 h=200 color=3a6ea5")
+    .frames(1)
+    .check_frame("one window")
+    .build()
+)
 """
 
 from __future__ import annotations
@@ -24,7 +24,16 @@ from harness.scenario.model import ClockMode, Responder, Rules, Scenario
 class ScenarioBuilder:
     """Collects steps in order. Every method returns the builder; `build` gives the scenario."""
 
-    def __init__(self, name: str, *, image: str = "", summary: str = "", seed: int = 1, clock: ClockMode | None = None, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        image: str = "",
+        summary: str = "",
+        seed: int = 1,
+        clock: ClockMode | None = None,
+        timeout: float | None = None,
+    ) -> None:
         self._scenario = Scenario(name=name, image=image, summary=summary, seed=seed, clock=clock, timeout=timeout)
         self._steps: list[s.Step] = []
 
@@ -34,7 +43,9 @@ class ScenarioBuilder:
 
     def set(self, **overrides: Any) -> Self:
         """Override profile keys; `machine__memory_mb=128` stands for `machine.memory_mb`."""
-        self._scenario = replace(self._scenario, set={**self._scenario.set, **{k.replace("__", "."): v for k, v in overrides.items()}})
+        self._scenario = replace(
+            self._scenario, set={**self._scenario.set, **{k.replace("__", "."): v for k, v in overrides.items()}}
+        )
         return self
 
     def forbid(self, *patterns: str) -> Self:
@@ -49,7 +60,9 @@ class ScenarioBuilder:
         self._scenario = replace(self._scenario, rules=Rules(families=families))
         return self
 
-    def respond(self, when: str, *, send: str | None = None, keys: Sequence[str] = (), run: Sequence[str] = (), times: int = 1) -> Self:
+    def respond(
+        self, when: str, *, send: str | None = None, keys: Sequence[str] = (), run: Sequence[str] = (), times: int = 1
+    ) -> Self:
         responder = Responder(when=when, send=send, keys=tuple(keys), run=tuple(run), times=times)
         self._scenario = replace(self._scenario, respond=(*self._scenario.respond, responder))
         return self
@@ -88,7 +101,7 @@ class ScenarioBuilder:
     def expect(
         self,
         *patterns: str,
-        any: Sequence[str] = (),  # noqa: A002 - the same word as in the file format
+        any: Sequence[str] = (),
         order: Sequence[str] = (),
         none: Sequence[str] = (),
         count: Sequence[s.Count] = (),
@@ -112,7 +125,9 @@ class ScenarioBuilder:
         )
 
     def dialogue(self, *exchanges: tuple[str, str | None], timeout: float | None = None) -> Self:
-        return self._add(s.Dialogue(exchange=tuple(s.Exchange(expect=e, send=t) for e, t in exchanges), timeout=timeout))
+        return self._add(
+            s.Dialogue(exchange=tuple(s.Exchange(expect=e, send=t) for e, t in exchanges), timeout=timeout)
+        )
 
     def check_frame(
         self,
@@ -142,7 +157,9 @@ class ScenarioBuilder:
     def shutdown(self, how: Literal["command", "acpi"] = "command", *, timeout: float | None = None) -> Self:
         return self._add(s.Shutdown(how=how, timeout=timeout))
 
-    def expect_exit(self, reason: str = "guest-shutdown", *, code: int | None = None, timeout: float | None = None) -> Self:
+    def expect_exit(
+        self, reason: str = "guest-shutdown", *, code: int | None = None, timeout: float | None = None
+    ) -> Self:
         return self._add(s.ExpectExit(reason=reason, code=code, timeout=timeout))
 
     def _add(self, step: s.Step) -> Self:

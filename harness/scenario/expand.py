@@ -27,14 +27,20 @@ def cases(path: Path, data: Mapping[str, Any], locate: Locate) -> Iterator[tuple
     flat = dict(_flatten(matrix))
     for key, values in flat.items():
         if not isinstance(values, list) or not values or any(isinstance(v, (list, dict)) for v in values):
-            raise refuse(path, locate, [Problem(("matrix", *key.split(".")), f"matrix.{key}: should be a non-empty array of plain values")])
+            raise refuse(
+                path,
+                locate,
+                [Problem(("matrix", *key.split(".")), f"matrix.{key}: should be a non-empty array of plain values")],
+            )
     for combination in itertools.product(*flat.values()):
         chosen = dict(zip(flat, combination, strict=True))
         yield ",".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in chosen.items()), chosen
 
 
 def apply_case(data: Mapping[str, Any], chosen: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The document with a combination applied: image, seed, clock and dotted profile keys are set, other words can be used as `${word}`."""
+    """The document with a combination applied: image, seed, clock and dotted profile keys are set, other words can
+    be used as `${word}`.
+    """
     out = {k: v for k, v in data.items() if k != "matrix"}
     words: dict[str, str] = {}
     overrides = dict(out.get("set", {}))
@@ -75,7 +81,11 @@ def _expand(
         extra = set(step) - {"do", "times", "over", "step"}
         if extra:
             word = sorted(extra)[0]
-            raise refuse(path, locate, [Problem((*here, word), f"unknown key {word!r} in a repeat", word, ("times", "over", "step"))])
+            raise refuse(
+                path,
+                locate,
+                [Problem((*here, word), f"unknown key {word!r} in a repeat", word, ("times", "over", "step"))],
+            )
         for turn in _turns(path, step, here, locate):
             _expand(path, step.get("step", []), (*here, "step"), {**words, **turn}, locate, out)
 
@@ -93,12 +103,18 @@ def _turns(path: Path, step: Mapping[str, Any], here: Loc, locate: Locate) -> li
     raise refuse(
         path,
         locate,
-        [Problem(here, f"a repeat needs either times = 1…{MAX_STEPS} or over = {{word = [...]}} with arrays of one length")],
+        [
+            Problem(
+                here,
+                f"a repeat needs either times = 1…{MAX_STEPS} or over = {{word = [...]}} with arrays of one length",
+            )
+        ],
     )
 
 
 def substitute(path: Path, value: Any, words: Mapping[str, str], place: Loc, locate: Locate) -> Any:
-    """*value* with every `${word}` replaced; a text that is one word and nothing else becomes a number where the word is one.
+    """*value* with every `${word}` replaced; a text that is one word and nothing else becomes a number where the word
+    is one.
 
     :raises UsageError: for a word that nothing defines.
     """

@@ -1,4 +1,6 @@
-"""Scenario files: TOML in, validated scenarios out. Every problem names file, line and the nearest word that would have been right."""
+"""Scenario files: TOML in, validated scenarios out. Every problem names file, line and the nearest word that would
+have been right.
+"""
 
 from __future__ import annotations
 
@@ -94,14 +96,16 @@ def _problems(scenario: ScenarioFile) -> Iterator[Problem]:
     for index, step in enumerate(scenario.step):
         place: Loc = ("step", index)
         if (index == 0) != isinstance(step, Boot):
-            yield Problem(place, "the first step, and no other, has to be do = \"boot\"")
+            yield Problem(place, 'the first step, and no other, has to be do = "boot"')
         for key in ("timeout", "within", "during"):
             seconds = getattr(step, key, None)
             if seconds is not None and not 0 < seconds <= 1e7:
                 yield Problem((*place, key), f"{key}: should be more than 0 seconds")
         if isinstance(step, CheckFrame):
             if names.setdefault(step.name, index) != index:
-                yield Problem((*place, "name"), f"two frame checks are called {step.name!r}; goldens and reports need them apart")
+                yield Problem(
+                    (*place, "name"), f"two frame checks are called {step.name!r}; goldens and reports need them apart"
+                )
             if not 0 <= step.tolerance <= 255:
                 yield Problem((*place, "tolerance"), "tolerance: should be 0 to 255")
         yield from _step_problems(place, step)
@@ -169,4 +173,3 @@ def json_schema() -> dict[str, Any]:
     items.pop("discriminator", None)
     items["oneOf"].append({"$ref": "#/$defs/Repeat"})
     return schema
-

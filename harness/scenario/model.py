@@ -1,4 +1,6 @@
-"""The scenario: what to boot, what to do to it, what must be true. Plain data; the loader and the builder make it, engine and judge read it."""
+"""The scenario: what to boot, what to do to it, what must be true. Plain data; the loader and the builder make it,
+engine and judge read it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ ClockMode = Literal["virtual", "wall"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responder:
-    """Whenever `when` matches (at most `times`; 0 is without limit): send a line, press keys, or run a program on the host.
+    """Whenever `when` matches (at most `times`; 0 is without limit): send a line, press keys, or run a program on the
+    host.
 
     The program gets the matched text in the environment variable `HARNESS_MATCH` and is ended with the run.
     """
@@ -50,7 +53,9 @@ class Scenario:
     clock: ClockMode | None = None  # None: the image profile's default
     timeout: float | None = None  # host seconds for the whole run
     skip: str = ""  # a reason: the scenario is not run and says so
-    set: Mapping[str, Any] = field(default_factory=dict)  # overrides of profile keys, dotted: {"machine.memory_mb": 128}
+    set: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # overrides of profile keys, dotted: {"machine.memory_mb": 128}
     forbid: tuple[str, ...] = ()  # patterns that must never match, in any epoch
     crash: tuple[str, ...] = ()  # further patterns that mean the guest died
     ignore_crash: tuple[str, ...] = ()  # built-in crash patterns' matches that this scenario provokes on purpose

@@ -27,7 +27,9 @@ class Boot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Send control commands, one after the other, each confirmed by the guest. `refused` is the reason the guest must give."""
+    """Send control commands, one after the other, each confirmed by the guest. `refused` is the reason the guest
+    must give.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     do: Literal["command"] = "command"
@@ -101,9 +103,11 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """Wait until all conditions hold. `none` patterns must not match meanwhile; with nothing else to wait for they are watched for `during` seconds.
+    """Wait until all conditions hold. `none` patterns must not match meanwhile; with nothing else to wait for they
+    are watched for `during` seconds.
 
-    `since` says where the search begins: at the last step that acted (default), at the last boot or reset, or at the start of the run.
+    `since` says where the search begins: at the last step that acted (default), at the last boot or reset, or at the
+    start of the run.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -142,8 +146,10 @@ class Dialogue:
 class CheckFrame:
     """Take a picture and judge it.
 
-    `against` is `scene` (the computed oracle, exact), `golden` (approved pictures `goldens/<name>.png` and `goldens/<name>.<variant>.png` in the
-    scenario's folder, masks `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only) or `not-blank` (anything but one colour).
+    `against` is `scene` (the computed oracle, exact), `golden` (approved pictures `goldens/<name>.png` and
+    `goldens/<name>.<variant>.png` in the
+    scenario's folder, masks `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only) or `not-blank`
+    (anything but one colour).
     Where the guest has an identity strip it is always checked as well.
     """
 
@@ -214,7 +220,9 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectExit:
-    """Wait until the guest leaves by itself: `reason` of QMP SHUTDOWN, or the exit `code` written to the isa-debug-exit device."""
+    """Wait until the guest leaves by itself: `reason` of QMP SHUTDOWN, or the exit `code` written to the
+    isa-debug-exit device.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     do: Literal["expect-exit"] = "expect-exit"
@@ -287,7 +295,13 @@ def describe(step: Step) -> str:
         case FindClick(picture=picture):
             return f"find-click {picture.name}"
         case Expect():
-            words = [*step.all, *step.any, *step.order, *(c.pattern for c in step.count), *(f"no {p}" for p in step.none)]
+            words = [
+                *step.all,
+                *step.any,
+                *step.order,
+                *(c.pattern for c in step.count),
+                *(f"no {p}" for p in step.none),
+            ]
             return "expect " + ", ".join(words[:3]) + (" …" if len(words) > 3 else "")
         case Dialogue(exchange=exchange):
             return f"dialogue of {len(exchange)}"

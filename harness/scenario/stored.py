@@ -24,7 +24,9 @@ def to_json(scenario: Scenario) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any]) -> Scenario:
     """What `to_json` wrote. For data of the harness's own making: nothing is validated."""
     steps = tuple(_step(step) for step in data["steps"])
-    scenario = Scenario(**{k: _tuples(v) for k, v in data.items() if k not in {"steps", "rules", "respond", "folder", "file"}})
+    scenario = Scenario(
+        **{k: _tuples(v) for k, v in data.items() if k not in {"steps", "rules", "respond", "folder", "file"}}
+    )
     return replace(
         scenario,
         steps=steps,

@@ -87,7 +87,11 @@ def _command(folder: Path) -> float:
     argv = [sys.executable, "-P", "-m", "harness.cli.main", "boot", "--kernel", str(KERNEL), "--expect", PATTERN]
     began = time.perf_counter()
     done = subprocess.run(
-        [*argv, "--runs-dir", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=_environment()
+        [*argv, "--runs-dir", str(folder)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=_environment(),
     )
     took = time.perf_counter() - began
     if done.returncode != 0:

@@ -62,8 +62,16 @@ async def _read(console: BytePort, ready: asyncio.Event) -> None:
 
 
 async def _set_mode(qmp: QmpSession, width: int, height: int) -> None:
-    """Set the video mode from outside, through the card's Bochs display registers (index port 0x1ce, data port 0x1cf)."""
-    for index, value in ((4, 0), (1, width), (2, height), (3, 32), (4, 0xC1)):  # 0x80: keep the memory, a black screen proves nothing
+    """Set the video mode from outside, through the card's Bochs display registers (index port 0x1ce, data port
+    0x1cf).
+    """
+    for index, value in (
+        (4, 0),
+        (1, width),
+        (2, height),
+        (3, 32),
+        (4, 0xC1),
+    ):  # 0x80: keep the memory, a black screen proves nothing
         await qmp.hmp(f"o /h 0x1ce {index}")
         await qmp.hmp(f"o /h 0x1cf {value}")
 
@@ -94,7 +102,9 @@ async def _at(qmp: QmpSession, folder: Path, size: str, count: int) -> list[Metr
 
     for _ in range(3):  # the fast way is proved first
         await known()
-    took = await _interleaved({"bare": bare, "known": known, "dumped": dumped, "unknown": unknown, "compared": compared}, count)
+    took = await _interleaved(
+        {"bare": bare, "known": known, "dumped": dumped, "unknown": unknown, "compared": compared}, count
+    )
     reference = took["bare"]
     names = {
         "known": "frame check, picture known, video memory",

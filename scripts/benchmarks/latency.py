@@ -1,4 +1,6 @@
-"""Marker latency: from the guest's write to the waiter that wakes, through the whole of console, parser, evaluator and wait."""
+"""Marker latency: from the guest's write to the waiter that wakes, through the whole of console, parser, evaluator
+and wait.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ from harness.scenario.model import Scenario
 
 
 def measure(count: int) -> Iterator[Metric]:
-    """The writer is a thread that plays the guest: it stamps the time and writes one marker, then waits until it was seen."""
+    """The writer is a thread that plays the guest: it stamps the time and writes one marker, then waits until it
+    was seen.
+    """
     for way in ("socket", "file"):
         waits, raw = asyncio.run(_series(way, count)), _bare(count)
         for share, name in ((0.5, "p50"), (0.99, "p99")):

@@ -19,7 +19,9 @@ SECTIONS = {
 def main() -> int:
     """Measure what was asked for and print it."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help=f"what to measure (default: all of {', '.join(SECTIONS)})")
+    parser.add_argument(
+        "sections", nargs="*", choices=[*SECTIONS, []], help=f"what to measure (default: all of {', '.join(SECTIONS)})"
+    )
     parser.add_argument("--quick", action="store_true", help="small samples: shows that it works, proves nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
     options = parser.parse_args()

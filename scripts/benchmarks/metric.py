@@ -28,7 +28,11 @@ class Metric:
         return data
 
     def line(self) -> str:
-        beside = f"   {self.against}: {self.reference:.4g} {self.unit}, ratio {self.ratio:.3g}" if self.ratio is not None else ""
+        beside = (
+            f"   {self.against}: {self.reference:.4g} {self.unit}, ratio {self.ratio:.3g}"
+            if self.ratio is not None
+            else ""
+        )
         return f"{self.name:<52}{self.value:>12.4g} {self.unit:<10}{beside}"
 
 

@@ -64,7 +64,9 @@ def _marker_line(draw: random.Random, index: int) -> str:
 
 
 def _grep(log: Path) -> None:
-    subprocess.run(["grep", "-c", "RAYOS_", str(log)], stdout=subprocess.DEVNULL, check=True, env={**os.environ, "LC_ALL": "C"})
+    subprocess.run(
+        ["grep", "-c", "RAYOS_", str(log)], stdout=subprocess.DEVNULL, check=True, env={**os.environ, "LC_ALL": "C"}
+    )
 
 
 def _best(work: Callable[[], None]) -> float:
@@ -82,7 +84,11 @@ def _timed_scan(log: Path) -> tuple[float, tuple[int, int]]:
     for _ in range(3):
         began = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", _CHILD, str(log)], capture_output=True, check=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            [sys.executable, "-c", _CHILD, str(log)],
+            capture_output=True,
+            check=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         took = time.perf_counter() - began
         if took < best:

@@ -36,7 +36,9 @@ def _exit(**data: Any) -> Event:
         ("guest-panic", None, (Verdict.CRASH, "guest-panicked")),
     ],
 )
-def test_a_shutdown_event_is_judged_by_what_was_wanted(reason: str, wanted: Any, expected: tuple[Verdict, str] | None) -> None:
+def test_a_shutdown_event_is_judged_by_what_was_wanted(
+    reason: str, wanted: Any, expected: tuple[Verdict, str] | None
+) -> None:
     finding = shutdown_finding(_qmp("SHUTDOWN", guest=True, reason=reason), wanted, "here")
     assert (None if finding is None else (finding.verdict, finding.cause)) == expected
 
@@ -60,7 +62,9 @@ def test_only_a_guest_that_left_leaves() -> None:
         (None, None, (Verdict.INCONCLUSIVE, "port-lost")),
     ],
 )
-def test_an_exit_is_judged_by_its_status(returncode: int | None, wanted: Any, expected: tuple[Verdict, str] | None) -> None:
+def test_an_exit_is_judged_by_its_status(
+    returncode: int | None, wanted: Any, expected: tuple[Verdict, str] | None
+) -> None:
     finding = exit_finding(_exit(returncode=returncode), _FACTS, wanted, "here")
     assert (None if finding is None else (finding.verdict, finding.cause)) == expected
 

@@ -23,8 +23,20 @@ def _expiry(**changes: Any) -> Expiry:
     return Expiry(**{**values, **changes})
 
 
-_IDLE = {"halted": True, "interrupts_enabled": True, "rip_samples": ["10"] * 5, "qmp_answered": True, "vcpu_cpu_ratio": 0.0, "run_delay_ratio": 0.0}
-_SPIN = {"halted": False, "interrupts_enabled": False, "rip_samples": ["1000", "1002", "1000", "1004"], "qmp_answered": True}
+_IDLE = {
+    "halted": True,
+    "interrupts_enabled": True,
+    "rip_samples": ["10"] * 5,
+    "qmp_answered": True,
+    "vcpu_cpu_ratio": 0.0,
+    "run_delay_ratio": 0.0,
+}
+_SPIN = {
+    "halted": False,
+    "interrupts_enabled": False,
+    "rip_samples": ["1000", "1002", "1000", "1004"],
+    "qmp_answered": True,
+}
 
 
 @pytest.mark.parametrize(
@@ -43,11 +55,15 @@ _SPIN = {"halted": False, "interrupts_enabled": False, "rip_samples": ["1000", "
         (None, {}, Verdict.HANG, "silent"),
     ],
 )
-def test_each_shape_has_its_verdict(sample: dict[str, Any] | None, expiry: dict[str, Any], verdict: Verdict, cause: str) -> None:
+def test_each_shape_has_its_verdict(
+    sample: dict[str, Any] | None, expiry: dict[str, Any], verdict: Verdict, cause: str
+) -> None:
     assert classify(_expiry(**expiry), sample)[:2] == (verdict, cause)
 
 
-@pytest.mark.parametrize("starved", [{"was_stopped": True}, {"run_delay_ratio": 0.95}, {"vcpu_cpu_ratio": 0.01}, {"steal_ratio": 0.9}])
+@pytest.mark.parametrize(
+    "starved", [{"was_stopped": True}, {"run_delay_ratio": 0.95}, {"vcpu_cpu_ratio": 0.01}, {"steal_ratio": 0.9}]
+)
 def test_a_real_spin_is_a_hang_however_starved_the_host_was(starved: dict[str, Any]) -> None:
     assert classify(_expiry(), {**_SPIN, **starved})[0] is Verdict.HANG
 

@@ -49,7 +49,7 @@ def _refused(tmp_path: Path, text: str) -> str:
         (HEAD + '[[step]]\ndo = "frames"\n', 4, "first step"),
         (HEAD + BOOT + BOOT, 6, "first step"),
         (HEAD, 1, "no steps"),
-        (HEAD + 'timeout = -1.0\n' + BOOT, 4, "more than 0"),
+        (HEAD + "timeout = -1.0\n" + BOOT, 4, "more than 0"),
         ('name = "x"\n' + BOOT, 1, "'version' is missing"),
         (HEAD + BOOT + '[[step]]\ndo = "type"\ntext = "${nobody}"\n', 8, "nobody"),
         (HEAD + BOOT + '[[step]]\ndo = "repeat"\ntims = 3\n', 8, "unknown key 'tims'"),
@@ -85,10 +85,14 @@ def test_a_matrix_makes_the_product(tmp_path: Path) -> None:
 
 
 def test_a_repeat_is_unrolled_with_its_words(tmp_path: Path) -> None:
-    text = HEAD + BOOT + (
-        '[[step]]\ndo = "repeat"\nover = {prompt = ["a", "b"]}\n'
-        '[[step.step]]\ndo = "type"\ntext = "${prompt}${n}"\n'
-        '[[step.step]]\ndo = "expect"\nall = ["${prompt}"]\n'
+    text = (
+        HEAD
+        + BOOT
+        + (
+            '[[step]]\ndo = "repeat"\nover = {prompt = ["a", "b"]}\n'
+            '[[step.step]]\ndo = "type"\ntext = "${prompt}${n}"\n'
+            '[[step.step]]\ndo = "expect"\nall = ["${prompt}"]\n'
+        )
     )
     (scenario,) = _load(tmp_path, text)
     assert scenario.steps == (Boot(), Type(text="a1"), Expect(all=("a",)), Type(text="b2"), Expect(all=("b",)))
@@ -100,24 +104,28 @@ def test_a_problem_inside_a_repeat_is_told_at_its_own_line(tmp_path: Path) -> No
 
 
 def test_the_builder_makes_the_same_model_as_the_file(tmp_path: Path) -> None:
-    text = HEAD + 'forbid = ["oops"]\nrules.families = ["SOAK"]\nset = {"machine.memory_mb" = 128}\n' + (
-        '[[respond]]\nwhen = "key?"\nkeys = ["spc"]\n'
-        '[[step]]\ndo = "boot"\nuntil = "ready"\ntimeout = 5.0\n'
-        '[[step]]\ndo = "command"\nsend = "create id=1"\n'
-        '[[step]]\ndo = "command"\nsend = ["a", "b"]\nrefused = "id"\n'
-        '[[step]]\ndo = "frames"\nticks = 3\n'
-        '[[step]]\ndo = "send"\ntext = "root"\n'
-        '[[step]]\ndo = "type"\ntext = "hi"\n'
-        '[[step]]\ndo = "key"\nkeys = ["ret", "ctrl-c"]\n'
-        '[[step]]\ndo = "pointer"\nx = 1\ny = 2\naction = "drag"\nto_x = 3\nto_y = 4\n'
-        '[[step]]\ndo = "expect"\nall = ["a"]\nany = ["b"]\norder = ["c"]\nnone = ["d"]\n'
-        'count = [{pattern = "e", at_least = 2}]\nsince = "boot"\nwithin = 1.0\ntimeout = 9.0\n'
-        '[[step]]\ndo = "dialogue"\nexchange = [{expect = "login:", send = "root"}, {expect = "#"}]\n'
-        '[[step]]\ndo = "check-frame"\nname = "f"\nagainst = "golden"\ntolerance = 1\n'
-        '[[step]]\ndo = "find-click"\npicture = "p.png"\n'
-        '[[step]]\ndo = "stop"\n[[step]]\ndo = "cont"\n'
-        '[[step]]\ndo = "reset"\nuntil = "ready"\n[[step]]\ndo = "relaunch"\n'
-        '[[step]]\ndo = "shutdown"\nhow = "acpi"\n[[step]]\ndo = "expect-exit"\ncode = 16\n'
+    text = (
+        HEAD
+        + 'forbid = ["oops"]\nrules.families = ["SOAK"]\nset = {"machine.memory_mb" = 128}\n'
+        + (
+            '[[respond]]\nwhen = "key?"\nkeys = ["spc"]\n'
+            '[[step]]\ndo = "boot"\nuntil = "ready"\ntimeout = 5.0\n'
+            '[[step]]\ndo = "command"\nsend = "create id=1"\n'
+            '[[step]]\ndo = "command"\nsend = ["a", "b"]\nrefused = "id"\n'
+            '[[step]]\ndo = "frames"\nticks = 3\n'
+            '[[step]]\ndo = "send"\ntext = "root"\n'
+            '[[step]]\ndo = "type"\ntext = "hi"\n'
+            '[[step]]\ndo = "key"\nkeys = ["ret", "ctrl-c"]\n'
+            '[[step]]\ndo = "pointer"\nx = 1\ny = 2\naction = "drag"\nto_x = 3\nto_y = 4\n'
+            '[[step]]\ndo = "expect"\nall = ["a"]\nany = ["b"]\norder = ["c"]\nnone = ["d"]\n'
+            'count = [{pattern = "e", at_least = 2}]\nsince = "boot"\nwithin = 1.0\ntimeout = 9.0\n'
+            '[[step]]\ndo = "dialogue"\nexchange = [{expect = "login:", send = "root"}, {expect = "#"}]\n'
+            '[[step]]\ndo = "check-frame"\nname = "f"\nagainst = "golden"\ntolerance = 1\n'
+            '[[step]]\ndo = "find-click"\npicture = "p.png"\n'
+            '[[step]]\ndo = "stop"\n[[step]]\ndo = "cont"\n'
+            '[[step]]\ndo = "reset"\nuntil = "ready"\n[[step]]\ndo = "relaunch"\n'
+            '[[step]]\ndo = "shutdown"\nhow = "acpi"\n[[step]]\ndo = "expect-exit"\ncode = 16\n'
+        )
     )
     (loaded,) = _load(tmp_path, text)
     built = (
@@ -134,7 +142,16 @@ def test_the_builder_makes_the_same_model_as_the_file(tmp_path: Path) -> None:
         .type("hi")
         .key("ret", "ctrl-c")
         .pointer(1, 2, "drag", to=(3, 4))
-        .expect("a", any=["b"], order=["c"], none=["d"], count=[Count(pattern="e", at_least=2)], since="boot", within=1.0, timeout=9.0)
+        .expect(
+            "a",
+            any=["b"],
+            order=["c"],
+            none=["d"],
+            count=[Count(pattern="e", at_least=2)],
+            since="boot",
+            within=1.0,
+            timeout=9.0,
+        )
         .dialogue(("login:", "root"), ("#", None))
         .check_frame("f", "golden", tolerance=1)
         .find_click(Path("p.png"))

@@ -32,7 +32,11 @@ def test_first_light_passes_with_at_least_five_computed_frames_and_one_fingerpri
 def test_another_scene_has_another_fingerprint(play: Play) -> None:
     def run(x: int) -> str | None:
         return play(
-            ScenarioBuilder("x", image="reference").boot().command(f"create id=1 x={x} y=50 w=100 h=100 color=ff0000").frames().check_frame("f")
+            ScenarioBuilder("x", image="reference")
+            .boot()
+            .command(f"create id=1 x={x} y=50 w=100 h=100 color=ff0000")
+            .frames()
+            .check_frame("f")
         ).verdict.fingerprint
 
     assert run(40) != run(41)
@@ -42,7 +46,8 @@ def test_another_scene_has_another_fingerprint(play: Play) -> None:
 def test_twenty_runs_on_a_loaded_host_have_one_fingerprint(play: Play) -> None:
     (scenario,) = collect([ROOT / "scenarios/smoke/first-light.toml"])
     burners = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(2 * (os.cpu_count() or 1))
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        for _ in range(2 * (os.cpu_count() or 1))
     ]
     try:
         outcomes = [play(scenario) for _ in range(20)]
@@ -71,7 +76,9 @@ def test_a_guest_that_says_pass_over_a_wrong_screen_fails(play: Play, lie: str, 
         ScenarioBuilder(f"lie-{lie}", image="reference-zoo")
         .set(boot__cmdline=f"control=com2 lie={lie}")
         .boot()
-        .command("scenario name=liar", "create id=1 x=40 y=40 w=300 h=200 color=3a6ea5", "animate id=1 on=1", "frames n=10")
+        .command(
+            "scenario name=liar", "create id=1 x=40 y=40 w=300 h=200 color=3a6ea5", "animate id=1 on=1", "frames n=10"
+        )
         .command("verify check=windows want=1", "complete")
         .expect("RAYOS_INTEGRATION:SCENARIO_COMPLETE:liar:pass")
         .check_frame("the truth")

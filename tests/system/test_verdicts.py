@@ -49,7 +49,10 @@ def _crash(kind: str, *, image: str = "reference", timeout: float = 2.0) -> Scen
 @pytest.mark.parametrize("clock", ["virtual", "wall"])
 def test_a_death_has_its_verdict(play: Play, kind: str, verdict: Verdict, cause: str, clock: str) -> None:
     outcome = play(_crash(kind), clock=clock)
-    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (verdict, cause)
+    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (
+        verdict,
+        cause,
+    )
 
 
 def test_a_hang_is_told_within_two_seconds_of_its_deadline(play: Play) -> None:
@@ -64,7 +67,10 @@ def test_a_hang_is_told_within_two_seconds_of_its_deadline(play: Play) -> None:
 
 def test_random_noise_is_survived(play: Play) -> None:
     outcome = play(
-        ScenarioBuilder("noise", image="reference").boot().command("crash kind=noise bytes=1000000 seed=7", "query", timeout=60).check_frame("f")
+        ScenarioBuilder("noise", image="reference")
+        .boot()
+        .command("crash kind=noise bytes=1000000 seed=7", "query", timeout=60)
+        .check_frame("f")
     )
     assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
 
@@ -138,9 +144,14 @@ def test_a_scenario_that_checks_nothing_is_no_pass(play: Play) -> None:
 
 
 def test_a_guest_that_powers_off_in_the_middle_fails(play: Play) -> None:
-    scenario = ScenarioBuilder("off", image="reference").boot().command("poweroff").expect("RAYOS_NEVER:COMES", timeout=5)
+    scenario = (
+        ScenarioBuilder("off", image="reference").boot().command("poweroff").expect("RAYOS_NEVER:COMES", timeout=5)
+    )
     outcome = play(scenario)
-    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (Verdict.FAIL, "guest-shutdown")
+    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (
+        Verdict.FAIL,
+        "guest-shutdown",
+    )
 
 
 @pytest.mark.parametrize(("code", "verdict"), [(16, Verdict.PASS), (17, Verdict.FAIL)])
@@ -153,6 +164,12 @@ def test_a_refused_command_fails_unless_it_was_to_be_refused(play: Play) -> None
     base = ScenarioBuilder("refused", image="reference").boot().command("destroy id=9", refused="id")
     assert play(base).verdict.verdict is Verdict.PASS
     outcome = play(ScenarioBuilder("refused", image="reference").boot().command("destroy id=9"))
-    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (Verdict.FAIL, "refused")
+    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (
+        Verdict.FAIL,
+        "refused",
+    )
     outcome = play(ScenarioBuilder("refused", image="reference").boot().command("query", refused="id"))
-    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (Verdict.FAIL, "not-refused")
+    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (
+        Verdict.FAIL,
+        "not-refused",
+    )
