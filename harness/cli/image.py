@@ -79,7 +79,7 @@ def build_images(names: tuple[str, ...], as_json: bool) -> int:
     \b
     Examples:
       harness image build
-      harness image build debian-linux
+      harness image build reference
     """
     from harness.targets.build import build
     from harness.targets.needs import require

@@ -29,13 +29,11 @@ def command(bundle: Path, scenario_file: Path | None, every_check: bool, as_json
     """
     from harness.engine.run import RunOutcome
     from harness.evidence.bundle import Bundle
-    from harness.judge.rejudge import rejudge
+    from harness.judge.rejudge import recorded, rejudge
     from harness.report.summary import batch_json, run_json, run_lines
-    from harness.scenario.stored import from_json
 
     opened = Bundle.open(bundle.absolute())
-    manifest = opened.read_json("manifest.json")
-    stored = from_json(opened.read_json("inputs/scenario.json"))
+    stored, manifest = recorded(opened)
     scenario = stored
     if scenario_file is not None:
         from harness.scenario.loader import load_scenarios
@@ -46,7 +44,7 @@ def command(bundle: Path, scenario_file: Path | None, every_check: bool, as_json
             raise UsageError(f"{scenario_file} holds {len(candidates)} scenarios, none called {stored.name}")
         scenario = (named or candidates)[0]
     verdict = rejudge(opened, scenario)
-    run = run_json(RunOutcome(verdict, opened, scenario, str(manifest.get("clock"))))
+    run = run_json(RunOutcome(verdict, opened, scenario, str(manifest.get("clock", "wall"))))
     say_lines(run_lines(run, verdict, every_check=every_check))
     batch = batch_json([run], interrupted=verdict.interrupted)
     if as_json:

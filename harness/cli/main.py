@@ -61,7 +61,7 @@ def cli() -> None:
     \b
     Examples:
       harness run scenarios/smoke/first-light.toml
-      harness boot --kernel build/kernel.elf --expect "RAYOS_SOAK:COMPLETE:pass" --timeout 30
+      harness boot --kernel build/kernel.elf --expect "RAYOS_KIT:DESKTOP" --timeout 30
       harness markers serial.log --validate
 
     \b

@@ -20,7 +20,7 @@ def command() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def check(files: tuple[Path, ...], as_json: bool) -> int:
-    """Check FILES (or directories) and their images.
+    """Check FILES (or directories) and that their images are known. Nothing is booted. Exit code 2 if anything is wrong.
 
     \b
     Example:
@@ -53,7 +53,12 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
 @command.command("schema")
 @json_option
 def schema(as_json: bool) -> int:
-    """Print the JSON schema of scenario files (for editors: associate it with *.toml)."""
+    """Print the JSON schema of scenario files, with which an editor completes and checks them.
+
+    \b
+    Example:
+      harness scenario schema > scenario.schema.json
+    """
     from harness.scenario.loader import json_schema
 
     emit(json_schema())

@@ -15,6 +15,7 @@ from harness.judge.sight import find_text
 from harness.markers.match import Pattern
 from harness.markers.types import Marker
 from harness.scenario.model import Responder
+from harness.targets.process import dying_with_us
 
 if TYPE_CHECKING:
     from harness.engine.context import Context
@@ -85,6 +86,7 @@ class Responders:
 
     async def _companion(self, argv: tuple[str, ...], text: str) -> None:
         process = await asyncio.create_subprocess_exec(
+            *dying_with_us(),
             *argv,
             cwd=self._ctx.scenario.folder,
             env={**os.environ, "HARNESS_MATCH": text, "HARNESS_BUNDLE": str(self._ctx.bundle.path)},

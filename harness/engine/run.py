@@ -14,7 +14,7 @@ from harness.engine.interrupts import interruptions
 from harness.engine.needs import refuse_what_cannot_be_done
 from harness.errors import LabError, UsageError
 from harness.evidence.bundle import Bundle
-from harness.evidence.journal import Journal
+from harness.evidence.journal import Event, Journal
 from harness.judge.facts import GuestFacts
 from harness.scenario.model import ClockMode, Scenario
 from harness.targets.base import Target
@@ -86,26 +86,36 @@ async def play(request: RunRequest) -> RunOutcome:
 
 async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: GuestFacts, target: Target) -> RunOutcome:
     scenario = request.scenario
+    early: list[Event] = []  # what happens before there is a judge to tell it to
+    tell: Callable[[Event], None] = early.append
+    journal.listen(lambda event: tell(event))
     starting = asyncio.create_task(target.start(journal), name="start")
     updated: list[str] = []
     try:
         await asyncio.sleep(0)  # the machine is on its way; what is imported below takes as long as it does
         from harness.engine.manifest import write_manifest
         from harness.engine.session import Session, make_evaluator
+        from harness.engine.typos import warn_of_typos
+        from harness.engine.waits import FatalFindingError, Waits
 
         evaluator = make_evaluator(scenario, facts, bundle)
         started: dict[str, Any] = {}
-        journal.listen(evaluator.on_event)
+        for event in early:
+            evaluator.on_event(event)
+        tell = evaluator.on_event
         journal.listen(
             lambda event: started.update(event.data) if event.kind == "target.start" and not started else None
         )
         try:
-            await starting
+            await Waits(evaluator).guard(starting)
+        except FatalFindingError:  # interrupted
+            write_manifest(bundle, request, facts, started)
         except LabError as error:
             write_manifest(bundle, request, facts, started)
             journal.append("lab.error", cause="start", what=f"{error.what}. {error.hint}".strip())
         else:
             write_manifest(bundle, request, facts, started)
+            warn_of_typos(scenario, request.profile, journal)
             updated = await Session(request, bundle, journal, evaluator, target).play()
     finally:
         await asyncio.wait({starting})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ class Session:
         self.evaluator = evaluator
         self.target = target
         self.bundle = bundle
+        self._interrupted = asyncio.Event()
+        journal.listen(lambda event: self._interrupted.set() if event.kind == "run.interrupted" else None)
 
     async def play(self) -> list[str]:
         """Play the steps on the started target and end it; returns the goldens that were written."""
@@ -144,7 +147,7 @@ class Session:
     async def _step(self, ctx: Context, index: int, step: Any) -> str:
         end: dict[str, Any] = {"status": "done"}
         try:
-            await HANDLERS[step.do](ctx, index, step)
+            await self._unless_interrupted(HANDLERS[step.do](ctx, index, step))
         except WatchElapsed:
             end = {"status": "elapsed"}
         except StepTimeoutError as error:
@@ -160,6 +163,22 @@ class Session:
             end = {"status": "aborted"}
         self.journal.append("step.end", index=index, **end)
         return "done" if end["status"] == "elapsed" and self.evaluator.fatal is None else str(end["status"])
+
+    async def _unless_interrupted(self, work: Awaitable[None]) -> None:
+        """Do *work*; at an interruption drop it, whatever it waits for (QEMU may have been stopped under it).
+
+        :raises FatalFindingError: if it was dropped.
+        """
+        task, alarm = asyncio.ensure_future(work), asyncio.create_task(self._interrupted.wait())
+        try:
+            await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise FatalFindingError
+            task.result()
+        finally:
+            for unfinished in (task, alarm):
+                unfinished.cancel()
+            await asyncio.gather(task, alarm, return_exceptions=True)
 
     async def _settle_exit(self) -> None:
         """A broken pipe is seen before the reason of the death: let the exit watcher speak first."""

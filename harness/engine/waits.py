@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -79,7 +79,7 @@ class Waits:
         finally:
             del self._pending[future]
 
-    async def guard(self, work: Coroutine[Any, Any, T], deadline: Deadline) -> T:
+    async def guard(self, work: Awaitable[T], deadline: Deadline | None = None) -> T:
         """The result of *work*, unless a finding or the deadline comes first: then it is cancelled.
 
         :raises FatalFindingError: on the first finding.
@@ -91,10 +91,11 @@ class Waits:
         try:
             self._changed()
             both: set[asyncio.Future[Any]] = {task, alarm}
-            await asyncio.wait(both, timeout=deadline.left, return_when=asyncio.FIRST_COMPLETED)
+            left = None if deadline is None else deadline.left
+            await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            if alarm.done():
+            if alarm.done() or deadline is None:
                 raise FatalFindingError
             raise StepTimeoutError(deadline.seconds)
         finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.console.types import Chunk
 from harness.errors import UsageError
@@ -14,6 +16,21 @@ from harness.judge.verdict import RunVerdict
 from harness.markers.schema import PLAN, load_schema
 from harness.scenario.model import Scenario
 from harness.scenario.steps import CheckFrame
+from harness.scenario.stored import from_json
+
+
+def recorded(bundle: Bundle) -> tuple[Scenario, Mapping[str, Any]]:
+    """The scenario and the manifest of a run; of one that never got so far as to write them, what its journal tells.
+
+    :raises UsageError: if the bundle is damaged.
+    """
+    if (bundle.path / "manifest.json").exists():
+        return from_json(bundle.read_json("inputs/scenario.json")), bundle.read_json("manifest.json")
+    events = list(read_events(bundle.journal))
+    if any(event.kind in {"step.begin", "run.end"} for event in events):
+        bundle.read_json("manifest.json")  # it was there, since it is written before the first step: raises
+    start = events[0].data if events else {}
+    return Scenario(name=str(start.get("scenario", "")), seed=int(start.get("seed", 0))), start
 
 
 def rejudge(bundle: Bundle, scenario: Scenario) -> RunVerdict:
@@ -21,7 +38,7 @@ def rejudge(bundle: Bundle, scenario: Scenario) -> RunVerdict:
 
     :raises UsageError: if the bundle is damaged or the scenario's steps do not fit it.
     """
-    facts = GuestFacts.from_json(bundle.read_json("manifest.json").get("facts", {}))
+    facts = GuestFacts.from_json(recorded(bundle)[1].get("facts", {}))
     schema_file = facts.schema_path(bundle.path)
     frames = None
     if any(isinstance(step, CheckFrame) for step in scenario.steps):

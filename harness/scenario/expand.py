@@ -94,12 +94,10 @@ def _turns(path: Path, step: Mapping[str, Any], here: Loc, locate: Locate) -> li
     times, over = step.get("times"), step.get("over")
     if isinstance(times, int) and not isinstance(times, bool) and over is None and 1 <= times <= MAX_STEPS:
         return [{"n": str(n)} for n in range(1, times + 1)]
-    if times is None and isinstance(over, dict) and over and all(isinstance(v, list) and v for v in over.values()):
-        if len({len(v) for v in over.values()}) == 1:
-            return [
-                {"n": str(n), **{k: str(v) for k, v in zip(over, row, strict=True)}}
-                for n, row in enumerate(zip(*over.values(), strict=True), 1)
-            ]
+    arrays = list(over.values()) if times is None and isinstance(over, dict) else []
+    if isinstance(over, dict) and arrays and all(isinstance(a, list) and a and len(a) == len(arrays[0]) for a in arrays):
+        rows = enumerate(zip(*arrays, strict=True), 1)
+        return [{"n": str(n), **{k: str(v) for k, v in zip(over, row, strict=True)}} for n, row in rows]
     raise refuse(
         path,
         locate,

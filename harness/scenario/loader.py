@@ -156,7 +156,8 @@ def json_schema() -> dict[str, Any]:
     schema["title"] = "rayos-harness scenario"
     schema["properties"]["matrix"] = {
         "type": "object",
-        "description": "Arrays of values; the scenario runs over their product. image, seed, clock and dotted profile keys are set; other words fill ${word}.",
+        "description": "Arrays of values; the scenario runs over their product. "
+        "image, seed, clock and dotted profile keys are set; other words fill ${word}.",
     }
     schema["$defs"]["Repeat"] = {
         "type": "object",

@@ -26,6 +26,11 @@ TAIL = 16 * 1024  # bytes of output that are kept; QEMU's complaints are a line 
 _GUARD = '[ "$PPID" = "$0" ] || exit 125; exec "$@"'
 
 
+def dying_with_us() -> list[str]:
+    """Words before a command: it gets SIGKILL when the thread that starts it ends, however that comes."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", "/bin/sh", "-c", _GUARD, str(os.getpid())]
+
+
 class Tail:
     """The last bytes of a pipe that is always drained."""
 
@@ -82,10 +87,9 @@ class ChildProcess:
         if program is None:
             raise UsageError(f"there is no program {argv[0]!r} on this host", "`harness doctor` lists what is missing")
         ours, theirs = os.pipe()
-        guard = ["setpriv", "--pdeathsig", "KILL", "--", "/bin/sh", "-c", _GUARD, str(os.getpid())]
         try:
             popen = subprocess.Popen(
-                [*guard, program, *argv[1:]],
+                [*dying_with_us(), program, *argv[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=theirs,
                 stderr=theirs,

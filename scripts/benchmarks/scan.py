@@ -56,7 +56,8 @@ def _generate(path: Path, size: int, line_of: Callable[[random.Random, int], str
 def _kernel_line(draw: random.Random, index: int) -> str:
     if index % 100 == 0:
         return _marker_line(draw, index)
-    return f"[{index / 100:12.6f}] usb {draw.randrange(9)}-{draw.randrange(9)}: device descriptor read/64, error -{draw.randrange(120)}\n"
+    port = f"{draw.randrange(9)}-{draw.randrange(9)}"
+    return f"[{index / 100:12.6f}] usb {port}: device descriptor read/64, error -{draw.randrange(120)}\n"
 
 
 def _marker_line(draw: random.Random, index: int) -> str:
