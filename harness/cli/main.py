@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -74,6 +75,7 @@ def main() -> None:
     """Entry point of the console script."""
     from harness.cli.common import run_guarded
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside of a run too it ends us as Ctrl-C does
     sys.exit(run_guarded(cli))
 
 

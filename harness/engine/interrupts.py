@@ -25,7 +25,8 @@ def interruptions(journal: Journal) -> Iterator[None]:
         journal.append("run.interrupted", signal=signal.Signals(number).name)
 
     installed: list[signal.Signals] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
         with suppress(ValueError, RuntimeError):  # not in the main thread: the caller handles signals
             loop.add_signal_handler(number, note, number)
             installed.append(number)
@@ -34,3 +35,4 @@ def interruptions(journal: Journal) -> Iterator[None]:
     finally:
         for number in installed:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number])

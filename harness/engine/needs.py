@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.errors import UsageError
 from harness.scenario.model import Scenario
-from harness.scenario.steps import Step, describe
 from harness.targets.base import Capability, Target
+
+if TYPE_CHECKING:
+    from harness.scenario.steps import Step
 
 _NEEDS: dict[str, tuple[Capability, ...]] = {
     "command": (Capability.CONTROL,),
@@ -26,16 +30,19 @@ _NEEDS: dict[str, tuple[Capability, ...]] = {
 
 def refuse_what_cannot_be_done(scenario: Scenario, target: Target) -> None:
     """:raises UsageError: naming every step that *target* cannot do, and what it lacks."""
+    if all(capability in target.capabilities for step in scenario.steps for capability in _needs(step)):
+        return
+    from harness.scenario.steps import describe
+
     lacking = [
         f"step {index}, {describe(step)}, needs {', '.join(missing)}"
         for index, step in enumerate(scenario.steps, 1)
         if (missing := [str(c) for c in _needs(step) if c not in target.capabilities])
     ]
-    if lacking:
-        raise UsageError(
-            f"{target.name} cannot do what the scenario {scenario.name} asks: {'; '.join(lacking)}",
-            f"it offers {', '.join(sorted(target.capabilities)) or 'a console to read, and nothing else'}",
-        )
+    raise UsageError(
+        f"{target.name} cannot do what the scenario {scenario.name} asks: {'; '.join(lacking)}",
+        f"it offers {', '.join(sorted(target.capabilities)) or 'a console to read, and nothing else'}",
+    )
 
 
 def _needs(step: Step) -> tuple[Capability, ...]:

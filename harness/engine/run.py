@@ -88,7 +88,7 @@ async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: Gu
     scenario = request.scenario
     early: list[Event] = []  # what happens before there is a judge to tell it to
     tell: Callable[[Event], None] = early.append
-    journal.listen(lambda event: tell(event))
+    journal.listen(lambda event: tell(event))  # noqa: PLW0108 - `tell` is another function later
     starting = asyncio.create_task(target.start(journal), name="start")
     updated: list[str] = []
     try:

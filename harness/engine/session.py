@@ -165,13 +165,15 @@ class Session:
         return "done" if end["status"] == "elapsed" and self.evaluator.fatal is None else str(end["status"])
 
     async def _unless_interrupted(self, work: Awaitable[None]) -> None:
-        """Do *work*; at an interruption drop it, whatever it waits for (QEMU may have been stopped under it).
+        """Do *work*; once the run is interrupted drop it, whatever it waits for (QEMU may have been stopped under it).
 
         :raises FatalFindingError: if it was dropped.
         """
         task, alarm = asyncio.ensure_future(work), asyncio.create_task(self._interrupted.wait())
         try:
             await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await asyncio.wait({task}, timeout=host(TIMEOUTS.interrupted))
             if not task.done():
                 raise FatalFindingError
             task.result()

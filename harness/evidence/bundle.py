@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Mapping
@@ -39,7 +38,7 @@ class Bundle:
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         name = _UNSAFE.sub("-", scenario)[:60].strip("-.") or "run"
-        path = runs_dir / f"{stamp}-{name}-{secrets.token_hex(4)}"
+        path = runs_dir / f"{stamp}-{name}-{os.urandom(4).hex()}"
         try:
             path.mkdir(parents=True, mode=0o700)
             for part in ("frames", "inputs"):

@@ -9,7 +9,7 @@ given).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.console.safe import safe
 from harness.console.stream import ConsoleStream
@@ -26,18 +26,20 @@ from harness.judge.findings import Findings
 from harness.judge.frame_judge import FrameJudge
 from harness.judge.guest_clock import GuestClock
 from harness.judge.hang import classify
-from harness.judge.rule_watch import RuleWatch
 from harness.judge.sight import find_text
 from harness.judge.texts import TextWatch
 from harness.judge.verdict import Check, CheckStatus, Finding, RunVerdict
 from harness.markers.match import Pattern
 from harness.markers.parser import MarkerParser
-from harness.markers.rules import Violation
 from harness.markers.schema import Schema
 from harness.markers.types import Marker
 from harness.scenario.model import Scenario
 from harness.scenario.steps import PASSIVE, CheckFrame, Expect, describe
 from harness.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from harness.judge.rule_watch import RuleWatch
+    from harness.markers.rules import Violation
 
 
 class Evaluator:
@@ -63,7 +65,7 @@ class Evaluator:
         self.frames = frames
         self._stream = ConsoleStream()
         self._parser = MarkerParser(schema)
-        self._rules = RuleWatch(schema, scenario.rules.families, self.checks.rules) if self.checks.rules else None
+        self._rules = _rule_watch(schema, scenario, self.checks.rules) if self.checks.rules is not None else None
         self._fingerprint = Fingerprint()
         self._texts = TextWatch(scenario, facts)
         self._seq = 0
@@ -74,6 +76,7 @@ class Evaluator:
         self._timeout: Event | None = None
         self._interrupted = False
         self._ended = False
+        self._full_at: int | None = None
 
     # ---- feeding -------------------------------------------------------------------------------------------------
 
@@ -338,7 +341,15 @@ class Evaluator:
                 "line-loss",
                 f"{what}; the line lost {self._parser.lost} sealed markers",
             )
+        if self._full_at is not None and cause in {"expectation", "silent", "silent-idle"}:
+            what = (
+                f"{what}; the serial log was full at {self._full_at} bytes, and what came after that was not looked at"
+            )
+            verdict, cause = Verdict.INCONCLUSIVE, "serial-cap"
         self.findings.add(Finding(verdict, cause, what, timeout.seq, index, dict(sample or {})))
+
+    def _serial_cap(self, event: Event) -> None:
+        self._full_at = int(event.data["kept"])
 
     def _interrupt(self, event: Event) -> None:
         self._interrupted = True
@@ -383,12 +394,19 @@ class Evaluator:
             listener()
 
 
+def _rule_watch(schema: Schema, scenario: Scenario, check: Check) -> RuleWatch:
+    from harness.judge.rule_watch import RuleWatch  # most runs name no families, and a quick boot should stay quick
+
+    return RuleWatch(schema, scenario.rules.families, check)
+
+
 _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "step.begin": Evaluator._step_begin,
     "step.end": Evaluator._step_end,
     "frame": Evaluator._frame,
     "epoch": Evaluator._epoch,
     "console.send": Evaluator._console_send,
+    "serial.cap": Evaluator._serial_cap,
     "typed": Evaluator._console_send,
     "qmp.event": Evaluator._qmp_event,
     "console.drained": Evaluator._drained,

@@ -95,7 +95,11 @@ def _turns(path: Path, step: Mapping[str, Any], here: Loc, locate: Locate) -> li
     if isinstance(times, int) and not isinstance(times, bool) and over is None and 1 <= times <= MAX_STEPS:
         return [{"n": str(n)} for n in range(1, times + 1)]
     arrays = list(over.values()) if times is None and isinstance(over, dict) else []
-    if isinstance(over, dict) and arrays and all(isinstance(a, list) and a and len(a) == len(arrays[0]) for a in arrays):
+    if (
+        isinstance(over, dict)
+        and arrays
+        and all(isinstance(a, list) and a and len(a) == len(arrays[0]) for a in arrays)
+    ):
         rows = enumerate(zip(*arrays, strict=True), 1)
         return [{"n": str(n), **{k: str(v) for k, v in zip(over, row, strict=True)}} for n, row in rows]
     raise refuse(

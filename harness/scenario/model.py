@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from harness.scenario.steps import Step
+if TYPE_CHECKING:
+    from harness.scenario.steps import Step
+
 
 _STRICT = {"extra": "forbid"}
 

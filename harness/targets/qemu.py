@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import LabError, TargetLost, UsageError
 from harness.evidence.journal import Event, Journal
@@ -18,11 +18,12 @@ from harness.targets.host import HostSample, host_sample
 from harness.targets.launcher import Life, PrivateFiles, copy_files, start_life
 from harness.targets.needs import require
 from harness.targets.ports import FilePair, LifePort, SharedConsole
-from harness.targets.postmortem import sample_machine
 from harness.targets.profile import Profile
-from harness.targets.registers import Registers, read_registers
 from harness.targets.runtime import RunDirectory
 from harness.timeouts import TIMEOUTS, host
+
+if TYPE_CHECKING:
+    from harness.targets.registers import Registers
 
 
 class QemuTarget:
@@ -207,6 +208,8 @@ class QemuTarget:
 
         :raises LabError: if QEMU is gone or does not answer.
         """
+        from harness.targets.registers import read_registers
+
         return await read_registers(self._qmp())
 
     def mark(self) -> None:
@@ -227,6 +230,8 @@ class QemuTarget:
         """See `harness.targets.postmortem`; with `triple_fault`. Empty if nothing was ever started."""
         if self._life is None or self._session is None or self._baseline is None:
             return {}
+        from harness.targets.postmortem import sample_machine  # only a run that fails pays for it
+
         seen = await sample_machine(self._life.child, self._session, self._life.vcpus, self._baseline)
         return {**seen, "triple_fault": self._life.triple_fault()}
 

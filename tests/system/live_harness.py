@@ -51,7 +51,12 @@ class LiveHarness:
     """`harness ARGUMENTS` on its way."""
 
     def __init__(
-        self, arguments: Sequence[str | Path], folder: Path, runtime: Path, env: Mapping[str, str], prefix: Sequence[str] = ()
+        self,
+        arguments: Sequence[str | Path],
+        folder: Path,
+        runtime: Path,
+        env: Mapping[str, str],
+        prefix: Sequence[str] = (),
     ) -> None:
         self.runs = folder / "runs"
         self.runtime = runtime
@@ -92,7 +97,12 @@ class LiveHarness:
 
     def events(self) -> list[Event]:
         """The whole events of its journal so far; none before there is one."""
-        return [event for path in self._bundles() if (path / "journal.jsonl").is_file() for event in read_events(path / "journal.jsonl")]
+        return [
+            event
+            for path in self._bundles()
+            if (path / "journal.jsonl").is_file()
+            for event in read_events(path / "journal.jsonl")
+        ]
 
     def until(self, condition: Callable[[list[Event]], bool], within: float = PATIENCE) -> list[Event]:
         """The journal as soon as *condition* holds for it. Woken by every write; fails if the harness ends before."""
@@ -123,7 +133,13 @@ class LiveHarness:
 
     def until_text(self, text: str) -> None:
         """Return once the console has shown *text*."""
-        self.until(lambda seen: bool(seen) and text.encode() in (self.bundle / "serial.bin").read_bytes() if self._has_serial() else False)
+        self.until(
+            lambda seen: (
+                bool(seen) and text.encode() in (self.bundle / "serial.bin").read_bytes()
+                if self._has_serial()
+                else False
+            )
+        )
 
     def qemu(self) -> int:
         """Process id of its QEMU, once it is up."""
@@ -218,7 +234,9 @@ class Harnesses:
         self.runtime = Path(tempfile.mkdtemp(prefix="harness-test-"))
         self._started: list[LiveHarness] = []
 
-    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> LiveHarness:
+    def start(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> LiveHarness:
         """`harness ARGUMENTS`, in the test's folder, its bundles in `runs/` there."""
         started = LiveHarness(arguments, self.folder, self.runtime, env or {}, prefix)
         self._started.append(started)

@@ -50,9 +50,17 @@ def _looking(live: LiveHarness) -> None:
 MOMENTS: dict[str, tuple[str, Callable[[LiveHarness], None], tuple[str, ...]]] = {
     "an expectation": (NEVER, _waiting, ()),
     "a boot": ('[[step]]\ndo = "boot"\nuntil = "RAYOS_NEVER:COMES"\ntimeout = 300\n', _booting, ()),
-    "a dialogue": (BOOT + '[[step]]\ndo = "dialogue"\nexchange = [{ expect = "never" }]\ntimeout = 300\n', _talking, ()),
+    "a dialogue": (
+        BOOT + '[[step]]\ndo = "dialogue"\nexchange = [{ expect = "never" }]\ntimeout = 300\n',
+        _talking,
+        (),
+    ),
     "a command": (BOOT + WINDOW + '[[step]]\ndo = "command"\nsend = "frames n=1000000"\ntimeout = 300\n', _working, ()),
-    "a frame check": (BOOT + '[[step]]\ndo = "check-frame"\nname = "other"\nagainst = "golden"\ntimeout = 300\n', _looking, ()),
+    "a frame check": (
+        BOOT + '[[step]]\ndo = "check-frame"\nname = "other"\nagainst = "golden"\ntimeout = 300\n',
+        _looking,
+        (),
+    ),
     "a golden's update": (
         BOOT + WINDOW + '[[step]]\ndo = "check-frame"\nname = "other"\nagainst = "golden"\ntimeout = 300\n',
         _looking,
@@ -92,6 +100,22 @@ def test_a_signal_ends_a_run_in_the_middle_of(moment: str, number: int, harnesse
     until(live)
     ended = interrupted(harnesses, live, number)
     print(f"{moment}: {ended.seconds:.2f} s")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_before_anything_was_started_prints_one_document_too(number: int, harnesses: Harnesses) -> None:
+    scenario = harnesses.folder / "slow.toml"
+    os.mkfifo(scenario)
+    live = harnesses.start("run", scenario, "--json")
+    with scenario.open("w"):  # it has been opened for reading: the harness is up, and waits for us to write
+        live.signal(number)
+        ended = live.finish()
+    assert (ended.code, ended.document["exit_code"], ended.document["verdict"]) == (
+        EXIT_INTERRUPTED,
+        EXIT_INTERRUPTED,
+        None,
+    )
+    assert list(live.runs.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])

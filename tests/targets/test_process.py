@@ -250,7 +250,9 @@ def test_the_child_goes_when_the_thread_that_spawned_it_ends() -> None:
 
     def thread() -> None:
         async def main() -> None:
-            children.append(ChildProcess.spawn(["sleep", "600"]))
+            child = ChildProcess.spawn(["sh", "-c", "echo; exec sleep 600"])
+            await said_something(child)
+            children.append(child)
 
         asyncio.run(main())
 
