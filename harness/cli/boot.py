@@ -90,8 +90,8 @@ def command(
     """
     from harness.cli.report import Report
     from harness.engine.batch import BatchOptions, Planned, run_planned
-    from harness.scenario.model import Scenario
     from harness.scenario.looking import Boot, CheckFrame, Expect
+    from harness.scenario.model import Scenario
     from harness.targets.implied import implied_profile
 
     given = [x for x in (image, kernel, disk, cdrom, esp) if x is not None]

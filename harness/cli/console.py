@@ -40,9 +40,9 @@ _ESCAPE = 0x1D  # Ctrl-], as in telnet and virsh console
 def command(image: str, vnc: bool, gdb: bool, accel: Literal["tcg", "auto", "kvm"], as_json: bool) -> int:
     """Boot IMAGE in the wall clock and connect this terminal to its serial console. Ctrl-] ends it.
 
-    What the guest prints reaches the terminal as it is, escape sequences included, as on any serial terminal. Without
-    a terminal on
-    stdin the input is sent as it comes, and the guest runs until it leaves by itself or the input ends.
+    What the guest prints reaches the terminal as it is, escape sequences included, as on any serial terminal; with
+    --json it goes to stderr. Without a terminal on stdin the input is sent as it comes, and the guest runs until it
+    leaves by itself or a signal ends it.
 
     \b
     Examples:

@@ -28,6 +28,7 @@ class _Armed:
     spec: Responder
     pattern: Pattern
     fired: int = 0
+    line: int = 0  # the last one that it fired on; a prompt becomes a whole line later
 
     @property
     def spent(self) -> bool:
@@ -43,6 +44,7 @@ class Responders:
         self._tasks: set[asyncio.Task[None]] = set()
         if self._armed:
             ctx.evaluator.on_line.append(self._line)
+            ctx.evaluator.on_change.append(self._partial)
             ctx.evaluator.on_marker.append(self._marker)
 
     async def close(self) -> None:
@@ -51,9 +53,18 @@ class Responders:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _partial(self) -> None:
+        if any(not armed.spent and not armed.pattern.is_marker for armed in self._armed):
+            partial = self._ctx.evaluator.partial
+            if partial is not None:
+                self._line(partial)
+
     def _line(self, line: Line) -> None:
         for armed in self._armed:
-            if not armed.spent and not armed.pattern.is_marker and find_text(armed.pattern, line):
+            if armed.spent or armed.pattern.is_marker or line.number == armed.line:
+                continue
+            if find_text(armed.pattern, line):
+                armed.line = line.number
                 self._fire(armed, line.text)
 
     def _marker(self, marker: Marker) -> None:

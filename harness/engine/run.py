@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from harness.targets.profile import Profile
 if TYPE_CHECKING:
     from harness.engine.context import Context
     from harness.judge.verdict import RunVerdict
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 TargetFactory = Callable[[Profile, Scenario, ClockMode], Target]
 """Makes the target of one run."""
@@ -57,6 +60,7 @@ async def play(request: RunRequest) -> RunOutcome:
     """Play the scenario and judge it.
 
     :raises UsageError: if it cannot be run as asked; then nothing ran and no bundle stays.
+    :raises LabError: if the evidence cannot be written.
     """
     scenario, profile = request.scenario, request.profile
     bundle = Bundle.create(request.runs_dir, scenario.name)
@@ -79,6 +83,13 @@ async def play(request: RunRequest) -> RunOutcome:
     except UsageError:
         shutil.rmtree(bundle.path, ignore_errors=True)
         raise
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise LabError(
+            f"the evidence cannot be written to {bundle.path}: {error.strerror}",
+            "make room there, or choose another --runs-dir",
+        ) from error
     finally:
         journal.close()
     return outcome

@@ -13,7 +13,7 @@ from harness.engine.actions import HANDLERS, WatchElapsed
 from harness.engine.context import Context, StepFailedError
 from harness.engine.responders import Responders
 from harness.engine.waits import Deadline, FatalFindingError, StepTimeoutError, Waits
-from harness.errors import HarnessError, LabError
+from harness.errors import HarnessError, LabError, TargetLost
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Journal
 from harness.judge.evaluator import Evaluator
@@ -57,8 +57,8 @@ class Session:
         self.evaluator = evaluator
         self.target = target
         self.bundle = bundle
-        self._interrupted = asyncio.Event()
-        journal.listen(lambda event: self._interrupted.set() if event.kind == "run.interrupted" else None)
+        self._over = asyncio.Event()  # nothing that a step may still wait for counts any more
+        journal.listen(lambda event: self._over.set() if event.kind == "run.interrupted" else None)
 
     async def play(self) -> list[str]:
         """Play the steps on the started target and end it; returns the goldens that were written."""
@@ -81,6 +81,7 @@ class Session:
         ctx.link = _control_link(ctx)
         responders = Responders(ctx)
         pump = asyncio.create_task(console.run(), name="console")
+        pump.add_done_callback(self._pump_ended)
         tasks = [pump]
         if ctx.link is not None:
             tasks.append(asyncio.create_task(ctx.link.run(), name="control"))
@@ -90,7 +91,7 @@ class Session:
             self.request.on_start(ctx)
         try:
             await self._steps(ctx)
-            if self.evaluator.fatal is not None and self.request.on_fail is not None:
+            if self.evaluator.fatal is not None and self.request.on_fail is not None and not self._over.is_set():
                 await self.request.on_fail(ctx, self.evaluator.result())
         finally:
             await responders.close()
@@ -110,6 +111,11 @@ class Session:
             if ctx.camera is not None:
                 ctx.camera.close()
         return ctx.camera.updated if ctx.camera is not None else []
+
+    def _pump_ended(self, pump: asyncio.Task[None]) -> None:
+        """Without evidence there is nothing to wait for. A lost target is the exit watcher's to tell."""
+        if not pump.cancelled() and pump.exception() is not None and not isinstance(pump.exception(), TargetLost):
+            self._over.set()
 
     async def _watch_exit(self, pump: asyncio.Task[None]) -> None:
         """Write `target.exit` once the target is gone and its last words were read."""
@@ -147,7 +153,7 @@ class Session:
     async def _step(self, ctx: Context, index: int, step: Any) -> str:
         end: dict[str, Any] = {"status": "done"}
         try:
-            await self._unless_interrupted(HANDLERS[step.do](ctx, index, step))
+            await self._unless_over(HANDLERS[step.do](ctx, index, step))
         except WatchElapsed:
             end = {"status": "elapsed"}
         except StepTimeoutError as error:
@@ -164,12 +170,12 @@ class Session:
         self.journal.append("step.end", index=index, **end)
         return "done" if end["status"] == "elapsed" and self.evaluator.fatal is None else str(end["status"])
 
-    async def _unless_interrupted(self, work: Awaitable[None]) -> None:
-        """Do *work*; once the run is interrupted drop it, whatever it waits for (QEMU may have been stopped under it).
+    async def _unless_over(self, work: Awaitable[None]) -> None:
+        """Do *work*; once the run is over drop it, whatever it waits for (QEMU may have been stopped under it).
 
         :raises FatalFindingError: if it was dropped.
         """
-        task, alarm = asyncio.ensure_future(work), asyncio.create_task(self._interrupted.wait())
+        task, alarm = asyncio.ensure_future(work), asyncio.create_task(self._over.wait())
         try:
             await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():

@@ -123,6 +123,11 @@ class Evaluator:
         """Whether the check of step *index* is decided."""
         return self.checks.is_settled(index)
 
+    @property
+    def partial(self) -> Line | None:
+        """The line that has not ended yet: a prompt."""
+        return self._stream.partial
+
     def partial_matches(self, pattern: Pattern) -> bool:
         """Whether the text of the line that has not ended yet matches."""
         partial = self._stream.partial

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -161,7 +162,8 @@ def _streams(launch: Launch, wires: Wires) -> Iterator[Option]:
         yield Option("gdb", "chardev:gdb")
     yield Option("display", "none")
     if launch.vnc:
-        yield _keyed("vnc", "127.0.0.1:0", to=99)
+        # Its address is set by QMP: with a range of ports (`to=`) here, a kernel that qboot starts never comes up (QEMU 7.2).
+        yield Option("vnc", "none")
 
 
 def _display(profile: Profile, launch: Launch) -> Iterator[Option]:
@@ -199,25 +201,41 @@ def _kernel(profile: Profile, launch: Launch) -> Iterator[Option]:
         yield Option("append", f"{boot.cmdline} {free}".strip())
 
 
+def _ide_places(profile: Profile) -> Iterator[dict[str, Value]]:
+    """Bus (and unit) of each IDE drive. By itself QEMU puts the second one on a bus of q35's that has room for one."""
+    each = 1 if "q35" in profile.machine.type else 2
+    for number in count():
+        place: dict[str, Value] = {"bus": f"ide.{number // each}"}
+        yield place | {"unit": number % each} if each > 1 else place
+
+
 def _disks(profile: Profile, wires: Wires) -> Iterator[Option]:
     boot, arch = profile.boot, profile.machine.arch
     disks = [*([boot.disk] if boot.disk is not None else []), *profile.machine.disks]
     if any(disk.interface == "scsi" for disk in disks) or (boot.cdrom is not None and arch == "aarch64"):
         yield _keyed("device", "virtio-scsi-pci", id="harness-scsi")
     order = 0
+    ide = _ide_places(profile)
     if wires.esp is not None:
         served: dict[str, Value] = {"file.driver": "vvfat", "file.dir": wires.esp, "file.rw": True}
         yield _drive("none", id="esp", format="raw", **served)
-        yield _keyed("device", "virtio-blk-pci" if arch == "aarch64" else "ide-hd", drive="esp", bootindex=order)
+        if arch == "aarch64":
+            yield _keyed("device", "virtio-blk-pci", drive="esp", bootindex=order)
+        else:
+            yield _keyed("device", "ide-hd", drive="esp", **next(ide), bootindex=order)
         order += 1
     if boot.cdrom is not None:
         yield _drive("none", id="cdrom", media="cdrom", format="raw", readonly=True, file=boot.cdrom)
-        yield _keyed("device", "scsi-cd" if arch == "aarch64" else "ide-cd", drive="cdrom", bootindex=order)
+        if arch == "aarch64":
+            yield _keyed("device", "scsi-cd", drive="cdrom", bootindex=order)
+        else:
+            yield _keyed("device", "ide-cd", drive="cdrom", **next(ide), bootindex=order)
         order += 1
     for index, disk in enumerate(disks):
         name = disk.id or f"disk{index}"
         # snapshot: writes go to a file that QEMU makes and unlinks at once, so that nothing can stay behind.
         yield _drive("none", id=name, format=disk.format, snapshot=not disk.persist, file=disk.file)
         if disk.interface != "none":
-            yield _keyed("device", _DISK_DEVICES[disk.interface], drive=name, bootindex=order)
+            place = next(ide) if disk.interface == "ide" else {}
+            yield _keyed("device", _DISK_DEVICES[disk.interface], drive=name, **place, bootindex=order)
             order += 1

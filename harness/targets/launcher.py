@@ -34,8 +34,10 @@ class StartupError(UsageError):
     """QEMU ended before its machine was ready: it refused an option or could not read an image."""
 
     def __init__(self, command: list[str], returncode: int, stderr: str) -> None:
-        last = (stderr.splitlines() or ["it said nothing"])[-1]
-        said = f"QEMU refused to start (status {returncode}): {last}"
+        # "Use -machine help …" may follow the complaint, and warnings may stand before it.
+        lines = [line for line in stderr.splitlines() if ": warning: " not in line]
+        complaint = next((line for line in lines if line.startswith("qemu-system")), "".join(lines[-1:]))
+        said = f"QEMU refused to start (status {returncode}): {complaint or 'it said nothing'}"
         super().__init__(said, f"the command was: {shlex.join(command)}")
         self.command = command
         self.returncode = returncode

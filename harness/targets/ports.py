@@ -134,9 +134,7 @@ class LifePort:
 
     async def abandon(self) -> None:
         """The machine is gone for good. What it left to be read is kept; its descriptors are not."""
-        if self._next is not None:
-            self._next.set_result(None)
-            self._next = None
+        self._no_more()
         if self._port is None or self._reading:
             return  # who waits there reads to the end, which closes it
         if isinstance(self._port, FilePair) and self._used:
@@ -146,9 +144,14 @@ class LifePort:
         await self._port.close()
 
     async def close(self) -> None:
-        await self.abandon()
+        self._no_more()
         if self._port is not None:
             await self._port.close()
+
+    def _no_more(self) -> None:
+        if self._next is not None:
+            self._next.set_result(None)
+            self._next = None
 
 
 class SharedConsole:

@@ -19,6 +19,7 @@ from harness.targets.launcher import Life, PrivateFiles, copy_files, start_life
 from harness.targets.needs import require
 from harness.targets.ports import FilePair, LifePort, SharedConsole
 from harness.targets.profile import Profile
+from harness.targets.reset import Resetter
 from harness.targets.runtime import RunDirectory
 from harness.timeouts import TIMEOUTS, host
 
@@ -38,6 +39,7 @@ class QemuTarget:
         self._console = LifePort()
         self._control = LifePort() if profile.guest.control == "com2" else None
         self._session: QmpSession | None = None
+        self._resetter: Resetter | None = None
         self._directory: RunDirectory | None = None
         self._files = PrivateFiles()
         self._shared: SharedConsole | None = None
@@ -116,6 +118,7 @@ class QemuTarget:
         self._exit = asyncio.get_running_loop().create_future()
         self._session = QmpSession(journal)
         self._session.listen(self._on_event)
+        self._resetter = Resetter(self._session, self._console, keep=self.launch.keep)
         self._directory = RunDirectory()
         try:
             self._files = copy_files(self.profile, self._directory.path)
@@ -141,26 +144,14 @@ class QemuTarget:
         await self._qmp().execute("stop")
 
     async def reset(self) -> None:
-        """Reset the machine and let it run, without the reset being taken for the guest's own.
+        """Reset the machine and let it run, without the reset being taken for the guest's own: `harness.targets.reset`.
 
         :raises LabError: if QEMU refused, or is gone.
         """
-        qmp = self._qmp()
-        seen = qmp.next_event("RESET")
-        await qmp.execute("set-action", reboot="reset")
-        try:
-            await qmp.execute("system_reset")
-            async with asyncio.timeout(host(TIMEOUTS.qmp_command)):
-                await seen
-        except TimeoutError as error:
-            raise LabError("QEMU did not reset the machine") from error
-        finally:
-            seen.cancel()
-            if self.launch.keep:
-                await qmp.execute("set-action", reboot="shutdown")
+        if self._resetter is None:
+            raise TargetLost(f"the target {self.name} is not running")
+        await self._resetter.reset()
         self._shutdown_reason = None
-        if (await qmp.execute("query-status"))["status"] != "running":  # it had been stopped, by a shutdown or by us
-            await qmp.execute("cont")
 
     async def relaunch(self) -> None:
         """End this QEMU and let a new one run on the same disks; those that are not `persist` begin afresh.
@@ -278,6 +269,8 @@ class QemuTarget:
         if self.launch.gdb:
             self._addresses["gdbstub"] = f"target remote {directory}/gdb-{self._lives}"
         if self.launch.vnc:
+            free = {"type": "inet", "host": "127.0.0.1", "port": "5900", "to": 5999, "ipv4": True}
+            await self._qmp().execute("display-update", type="vnc", addresses=[free])
             server = await self._qmp().execute("query-vnc")
             self._addresses["vnc"] = f"{server['host']}:{server['service']}"
 
@@ -319,6 +312,8 @@ class QemuTarget:
             await port.abandon()
         if self._shared is not None:
             await self._shared.close()
+        if self._resetter is not None:
+            await self._resetter.settle()
         if self._session is not None:
             await self._session.close()
         if self._life is not None and self._life.log is not None:
