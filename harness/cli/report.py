@@ -38,7 +38,7 @@ class Report:
         else:
             run, checks = run_json(outcome), check_lines(outcome.verdict)
             lines = run_lines(run, outcome.verdict, every_check=self._every_check)
-            lines += [f"  golden       {line}" for line in outcome.updated_goldens]
+            lines += [line for golden in outcome.updated_goldens for line in _golden_lines(Path(golden))]
         self._runs.append(run)
         self._checks.append(checks)
         say_lines(lines)
@@ -58,6 +58,15 @@ class Report:
         if self._as_json:
             emit(batch)
         return int(batch["exit_code"])
+
+
+def _golden_lines(golden: Path) -> list[str]:
+    """That a picture was approved, and every scenario whose verdict it changes."""
+    from harness.frames.goldens import used_by
+    from harness.scenario.files import golden_checks
+
+    users = used_by(golden_checks(golden.parent.parent)).get(golden, [])
+    return [f"  approved     {golden}", *(f"  used by      {file}" for file in users)]
 
 
 def _write_pages(outcome: RunOutcome, run: dict[str, Any], checks: list[str]) -> None:

@@ -20,7 +20,7 @@ def command() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def check(files: tuple[Path, ...], as_json: bool) -> int:
-    """Check FILES (or directories) and that their images are known. Nothing is booted. Exit code 2 if anything is wrong.
+    """Check FILES (or directories) and that their images are known; nothing is booted. Exit code 2 if one is wrong.
 
     \b
     Example:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import UsageError
 from harness.resources import data_folder
 from harness.scenario.loader import load_scenarios
 from harness.scenario.model import Scenario
+from harness.scenario.steps import CheckFrame
 
 
 def collect(paths: Iterable[Path]) -> list[Scenario]:
@@ -30,6 +32,16 @@ def collect(paths: Iterable[Path]) -> list[Scenario]:
         else:
             found += load_scenarios(path)
     return found
+
+
+def golden_checks(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The checks against goldens of all scenarios in *folder*, as (scenario file, name of the check)."""
+    for file in sorted(folder.glob("*.toml")):
+        with suppress(UsageError):  # a file that is wrong uses nothing
+            for scenario in load_scenarios(file):
+                for step in scenario.steps:
+                    if isinstance(step, CheckFrame) and step.against == "golden":
+                        yield file, step.name
 
 
 def _locate(path: Path) -> Path:

@@ -162,7 +162,7 @@ def _streams(launch: Launch, wires: Wires) -> Iterator[Option]:
         yield Option("gdb", "chardev:gdb")
     yield Option("display", "none")
     if launch.vnc:
-        # Its address is set by QMP: with a range of ports (`to=`) here, a kernel that qboot starts never comes up (QEMU 7.2).
+        # Its address is set by QMP: with a range of ports (`to=`) here, QEMU 7.2 never starts a kernel through qboot.
         yield Option("vnc", "none")
 
 

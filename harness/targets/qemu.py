@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import LabError, TargetLost, UsageError
+from harness.errors import TargetLost, UsageError
 from harness.evidence.journal import Event, Journal
 from harness.qmp.session import QmpEvent, QmpSession
 from harness.targets.accel import choose

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -259,17 +257,14 @@ def test_an_interrupted_run_prints_its_document_and_ends_with_130(
     file = write_scenario("interrupted", '{ do = "expect", all = ["RAYOS_NEVER:COMES"], timeout = 60 }', "timeout = 60")
     respond = '\n[[respond]]\nwhen = "RAYOS_CONTROL:READY"\nrun = ["sh", "-c", "kill -INT $(cat pid)"]\n'
     file.write_text(file.read_text() + respond)
+    command = [sys.executable, "-P", "-m", "harness.cli.main", "run", str(file), "--json"]
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "harness.cli.main", "run", str(file), "--json"],
+        ["sh", "-c", 'echo $$ > pid; exec "$@"', "sh", *command],
         cwd=tmp_path,
         env=dict(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: (
-            Path(tmp_path / "pid").write_text(str(os.getpid())),
-            signal.signal(signal.SIGINT, signal.default_int_handler),
-        ),
     ) as child:
         stdout, _ = child.communicate(timeout=90)
     run = the_run(Said(child.returncode, stdout, ""))

@@ -1,4 +1,4 @@
-"""`harness scenario check` on files that are wrong: all problems, with file, line and the nearest word; nothing is booted."""
+"""`harness scenario check` on files that are wrong: every problem with file, line and the nearest word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documentation says is true: its examples run, its links lead somewhere, the examples of the help texts work."""
+"""What the documentation says is true: its examples run, its links lead somewhere, those of the help texts work."""
 
 from __future__ import annotations
 
