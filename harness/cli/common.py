@@ -89,9 +89,8 @@ def run_guarded(command: click.Command) -> int:
         return _refuse(EXIT_USAGE if isinstance(error, UsageError) else EXIT_LAB, error.what, error.hint)
     except OSError as error:
         return _refuse(EXIT_LAB, str(error))
-    except (
-        Exception
-    ) as error:  # a defect of ours must not look like one of the product, which is what Python's exit code 1 says
+    except Exception as error:
+        # A defect of ours must not look like one of the product, which is what Python's own exit code 1 would say.
         import traceback
 
         say(traceback.format_exc())

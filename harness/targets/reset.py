@@ -17,7 +17,7 @@ from harness.targets.ports import LifePort
 from harness.timeouts import TIMEOUTS, host
 
 
-_FIRMWARE_RESETS = 3  # that a firmware may do by itself; one or two were seen
+_FIRMWARE_RESETS = 20  # that a firmware may do by itself
 
 
 class Resetter:

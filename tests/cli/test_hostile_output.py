@@ -69,6 +69,14 @@ def test_junit_files_of_hostile_output_can_be_parsed(evil_run: Path, tmp_path: P
         assert not RAW.findall(file.read_text())
 
 
+def test_junit_files_of_hostile_scenarios_can_be_parsed(
+    call: Call, write_scenario: Callable[..., Path], tmp_path: Path
+) -> None:
+    call("run", write_scenario("evil", "", 'skip = "needs \\u0007 \\u001b[31m \\uFFFE"'), "--junit", "junit.xml")
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert suite.skipped == 1
+
+
 def test_no_escape_of_a_guest_reaches_a_terminal(environment: Mapping[str, str], evil_run: Path) -> None:
     arguments = ["-P", "-m", "harness.cli.main", "judge", str(evil_run), "--checks"]
     with pexpect.spawn(sys.executable, arguments, env=dict(environment), timeout=60) as child:

@@ -1,4 +1,4 @@
-"""The command line as a process of its own, whose journal a test follows while it is written, and whose every child can be found.
+"""The command line as a process of its own: a test follows its journal as it is written, and finds its every child.
 
 What the harness starts inherits a word in the environment; whoever bears that word after the end was left behind.
 """

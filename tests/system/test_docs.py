@@ -158,7 +158,7 @@ PLAIN = [line for line in EXAMPLES if line not in CONSOLES]
 
 @pytest.fixture
 def desk(surroundings: Mapping[str, str], tmp_path: Path) -> Path:
-    """A folder like a kernel engineer's, with everything that the help texts speak of; `images` is the harness's own."""
+    """A folder like a kernel engineer's, with everything that the help texts speak of."""
     folder = tmp_path / "desk"
     (folder / "build").mkdir(parents=True)
     (folder / "images").symlink_to(ROOT / "images")
@@ -183,11 +183,12 @@ def boot_sector(text: str) -> bytes:
         "ac 84c0 7403 ee ebf8"  # next: lodsb; test al, al; jz done; out dx, al; jmp next
         "f4 ebfd"  # done: hlt; jmp done
     )
-    return (code + text.encode() + b"\0").ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20)  # the BIOS boots no smaller disk
+    sector = (code + text.encode() + b"\0").ljust(510, b"\0") + b"\x55\xaa"
+    return sector + bytes(1 << 20)  # the BIOS boots no disk of one sector
 
 
 def private_installation(folder: Path) -> str:
-    """A copy of the harness with the reference images alone, so that building disturbs no other test; sets PYTHONPATH."""
+    """Sets PYTHONPATH to a copy with the reference images alone, so that building disturbs no other test."""
     root = folder / "installation"
     shutil.copytree(ROOT / "harness", root / "harness", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "images/reference", root / "images/reference", ignore=shutil.ignore_patterns("build"))

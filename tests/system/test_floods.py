@@ -137,7 +137,8 @@ def board(harnesses: Harnesses, steps: str) -> Iterator[tuple[LiveHarness, socke
 NOISE = random.Random(11).randbytes(MB)
 WAITS = {
     "an expectation": '[[step]]\ndo = "boot"\nuntil = "that was all"\ntimeout = 100\n',
-    "a dialogue": '[[step]]\ndo = "boot"\n[[step]]\ndo = "dialogue"\nexchange = [{ expect = "that was all" }]\ntimeout = 100\n',
+    "a dialogue": '[[step]]\ndo = "boot"\n'
+    '[[step]]\ndo = "dialogue"\nexchange = [{ expect = "that was all" }]\ntimeout = 100\n',
 }
 
 

