@@ -23,6 +23,7 @@ from harness.qmp.input import Key, VmStoppedError, send_event, text_events
 from harness.qmp.keys import QCODES
 from harness.qmp.memory import framebuffer, gpa2hva
 from harness.qmp.screendump import screendump
+from harness.targets import reset as reset_module
 from harness.targets.accel import probe
 from harness.targets.argv import Launch
 from harness.targets.launcher import StartupError
@@ -429,7 +430,10 @@ def test_a_guest_that_resets_for_ever_after_a_bracketed_reset_is_stopped(start: 
     run(main())
 
 
-def test_a_guest_that_resets_for_ever_without_a_word_is_stopped(tmp_path: Path, start: Start) -> None:
+def test_a_guest_that_resets_for_ever_without_a_word_is_stopped(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reset_module, "_FIRMWARE_RESETS", 5)
     silent = profile(image(tmp_path, sector(KEYBOARD_RESET, banner="")))
 
     async def main() -> None:
@@ -451,6 +455,7 @@ def test_a_reset_after_bracketed_ones_is_unexpected_again(start: Start) -> None:
             await machine.until(b"hello\r\n")
             await machine.target.reset()
             await machine.until(b"hello\r\n")
+            await machine.target._resetter.settle()
             seen = machine.qmp.next_event("SHUTDOWN")
             await machine.qmp.execute("system_reset")
             assert (await seen).data["reason"] == "host-qmp-system-reset"
