@@ -25,7 +25,7 @@ class Timeouts:
     step: float = 30.0  # default limit of a waiting step that states none
     run: float = 600.0  # default limit of a whole run
     postmortem: float = 1.5  # sampling after a deadline; the verdict must stand 2 s after it
-    interrupted: float = 0.5  # a step that heard of an interruption ends in 5 ms; one that QEMU holds up is dropped then
+    interrupted: float = 0.5  # a step that heard of it ends in 5 ms; one that QEMU holds up is dropped then
     stop_soft: float = 1.0  # QMP quit to exit: 10 ms; then SIGTERM
     stop_term: float = 1.0  # SIGTERM to SIGKILL; both together leave room in the 5 s that Ctrl-C may take
     accel_probe: float = 5.0  # a 512-byte boot sector answers in 50 ms; /dev/kvm was seen to hang for ever

@@ -12,7 +12,7 @@ from harness.console.types import Line
 from harness.engine.actions import HANDLERS, WatchElapsed
 from harness.engine.context import Context, StepFailedError
 from harness.engine.responders import Responders
-from harness.engine.waits import Deadline, FatalFindingError, StepTimeoutError, Waits
+from harness.engine.waits import Deadline, FatalFindingError, NothingMoreError, StepTimeoutError, Waits
 from harness.errors import HarnessError, LabError, TargetLost
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Journal
@@ -158,6 +158,9 @@ class Session:
             end = {"status": "elapsed"}
         except StepTimeoutError as error:
             end = {"status": "timeout", "limit": "host", "seconds": error.seconds}
+        except NothingMoreError:
+            reason = "the recording was over before it came"
+            end = {"status": "failed", "cause": "recording-ended", "reason": reason}
         except StepFailedError as error:
             end = {"status": "failed", "cause": error.cause, "reason": error.reason}
         except FatalFindingError:

@@ -24,6 +24,10 @@ class StepTimeoutError(Exception):
         self.seconds = seconds
 
 
+class NothingMoreError(Exception):
+    """A recording is over: what has not come by now never will."""
+
+
 class FatalFindingError(Exception):
     """The evaluator found something after which waiting is pointless."""
 
@@ -69,6 +73,8 @@ class Waits:
         if condition():
             return
         self.check_fatal()
+        if self._evaluator.over:
+            raise NothingMoreError
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pending[future] = condition
         try:
@@ -115,3 +121,5 @@ class Waits:
                 future.set_result(None)
             elif fatal:
                 future.set_exception(FatalFindingError())
+            elif self._evaluator.over:
+                future.set_exception(NothingMoreError())

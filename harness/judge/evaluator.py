@@ -35,6 +35,7 @@ from harness.markers.schema import Schema
 from harness.markers.types import Marker
 from harness.scenario.model import Scenario
 from harness.scenario.steps import PASSIVE, CheckFrame, Expect, describe
+from harness.targets.base import RECORDING_ENDED
 from harness.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Evaluator:
         self._timeout: Event | None = None
         self._interrupted = False
         self._ended = False
+        self.over = False  # a recording was played to its end: nothing more can come
         self._full_at: int | None = None
 
     # ---- feeding -------------------------------------------------------------------------------------------------
@@ -312,6 +314,7 @@ class Evaluator:
         for marker in self._parser.finish():
             self._marker(marker)
         self._drained(event)
+        self.over = event.data.get("shutdown_reason") == RECORDING_ENDED
         self._gone(self.departure.of_the_process(event, self._where(), self._now()))
 
     def _gone(self, judged: tuple[Finding | None] | None) -> None:

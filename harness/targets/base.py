@@ -26,6 +26,10 @@ class Capability(StrEnum):
     VIRTUAL_CLOCK = "virtual-clock"
 
 
+RECORDING_ENDED = "recording-ended"
+"""The `shutdown_reason` of a recording that was played to its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetExit:
     """How a target ended. `returncode` is as in subprocess: negative for a signal, None where there is no process."""

@@ -10,7 +10,7 @@ from typing import Any
 from harness.console.recording import RecordingPort, file_chunks, recorded_chunks
 from harness.errors import UsageError
 from harness.evidence.journal import Journal, read_events
-from harness.targets.base import Capability, TargetExit
+from harness.targets.base import RECORDING_ENDED, Capability, TargetExit
 
 
 class GatedPort:
@@ -20,6 +20,7 @@ class GatedPort:
         self._port = port
         self._open = asyncio.Event()
         self.ended = asyncio.Event()
+        self.played = False  # to its end, not closed before
 
     def go(self) -> None:
         self._open.set()
@@ -32,6 +33,7 @@ class GatedPort:
         await self._open.wait()
         data = await self._port.read()
         if not data:
+            self.played = self.played or not self.ended.is_set()
             self.ended.set()
         return data
 
@@ -112,7 +114,7 @@ class RecordingTarget:
     async def wait_exit(self) -> TargetExit:
         """Return once all was played. A recording ends as it was meant to: `asked` is true."""
         await self._console.ended.wait()
-        return TargetExit(None, asked=True)
+        return TargetExit(None, asked=True, shutdown_reason=RECORDING_ENDED if self._console.played else None)
 
     async def stop(self) -> TargetExit:
         """End the playback where it is. Calling it twice is fine."""

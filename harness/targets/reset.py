@@ -2,8 +2,8 @@
 
 QEMU is started with `-no-reboot`, which turns every reset into a shutdown that keeps the machine for the post mortem.
 One that is meant is bracketed by `set-action reboot=reset`. The bracket stays open until the firmware is through:
-SeaBIOS finds a machine that was not switched off, "attempts a hard reboot", and may do so again (1 to 3 times more in 116
-of 120 resets, 12 times once, on a loaded host). The guest's first output closes it; so does a loop of resets without any.
+SeaBIOS finds a machine that was not switched off, "attempts a hard reboot", and may do so again (up to 3 times in 119
+of 120 resets, 12 times in one, on a loaded host). The guest's first output closes it; so does a silent loop of resets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from harness.errors import LabError
 from harness.qmp.session import QmpEvent, QmpSession
 from harness.targets.ports import LifePort
 from harness.timeouts import TIMEOUTS, host
-
 
 _FIRMWARE_RESETS = 100  # that a firmware may do by itself: far above what was seen, and over within 10 s
 

@@ -1,4 +1,4 @@
-"""Plays scenarios on real machines; every run is judged a second time from its bundle, and both judgements have to agree."""
+"""Plays scenarios on real machines; every run is judged again from its bundle, and both judgements have to agree."""
 
 from __future__ import annotations
 

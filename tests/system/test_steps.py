@@ -13,6 +13,7 @@ from harness.engine.run import RunOutcome
 from harness.evidence.journal import Event, read_events
 from harness.frames.png import load_png, save_png
 from harness.scenario.builder import ScenarioBuilder
+from harness.scenario.steps import Count
 from harness.verdicts import Verdict
 
 from .conftest import Play
@@ -208,14 +209,15 @@ def test_a_responder_presses_keys(play: Play) -> None:
 
 @pytest.mark.skipif(not Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin").exists(), reason="needs the package u-boot-qemu")
 def test_a_responder_answers_a_prompt_that_has_no_line_end(play: Play) -> None:
-    outcome = play(
+    scenario = (
         ScenarioBuilder("prompt", image="aarch64-u-boot")
         .respond("stop autoboot", send="")
+        .respond("=> ", send="version")
         .boot()
-        .expect("=> ", timeout=20)
+        .expect(count=[Count(pattern="re:^U-Boot 20", at_least=2)], since="start", timeout=20)
     )
-    events = passed(outcome)
-    assert [event.data["text"] for event in events if event.kind == "console.send"] == ["\r"]
+    events = passed(play(scenario))
+    assert [event.data["text"] for event in events if event.kind == "console.send"] == ["\r", "version\r"]
 
 
 def test_a_responder_runs_a_companion_with_what_matched(harnesses: Harnesses) -> None:

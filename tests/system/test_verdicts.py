@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 def _crash(kind: str, *, image: str = "reference", timeout: float = 2.0) -> ScenarioBuilder:
     return (
-        ScenarioBuilder(f"crash-{kind.split()[0]}", image=image)
+        ScenarioBuilder(f"crash-{kind}", image=image)
         .boot()
         .command(f"crash kind={kind}", timeout=timeout)
         .expect("RAYOS_NEVER:COMES", timeout=timeout)
