@@ -101,9 +101,9 @@ class Waits:
             await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            if alarm.done() or deadline is None:
-                raise FatalFindingError
-            raise StepTimeoutError(deadline.seconds)
+            if alarm.done():
+                alarm.result()
+            raise StepTimeoutError(0.0 if deadline is None else deadline.seconds)
         finally:
             del self._pending[alarm]
             if alarm.done() and not alarm.cancelled():
