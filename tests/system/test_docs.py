@@ -210,6 +210,8 @@ def test_an_example_of_the_help_texts_works(line: str, surroundings: Mapping[str
 @pytest.mark.parametrize("line", CONSOLES)
 def test_a_console_example_of_the_help_texts_works(line: str, surroundings: Mapping[str, str], desk: Path) -> None:
     program, *arguments = shlex.split(line)
+    if "debian-linux" in arguments:
+        assert bash("harness image build debian-linux", surroundings, desk).returncode == 0
     with pexpect.spawn(
         program, arguments, cwd=str(desk), env=dict(surroundings), encoding="utf-8", timeout=60
     ) as child:

@@ -117,6 +117,21 @@ def test_the_boot_medium_comes_first_in_the_boot_order() -> None:
     assert values(words, "drive")[-1].startswith("if=none,id=own,")
 
 
+@pytest.mark.parametrize(
+    ("machine", "places"),
+    [
+        ("q35", ["bus=ide.0", "bus=ide.1", "bus=ide.2"]),
+        ("pc-q35-7.2,smm=off", ["bus=ide.0", "bus=ide.1", "bus=ide.2"]),
+        ("pc", ["bus=ide.0,unit=0", "bus=ide.0,unit=1", "bus=ide.1,unit=0"]),
+    ],
+)
+def test_every_ide_drive_has_its_own_place(machine: str, places: list[str]) -> None:
+    disks = tuple(Disk(file=Path(f"/{n}"), interface="ide") for n in range(3))
+    words = argv(profile(machine=Machine(type=machine, disks=disks)))
+    drives = [value for value in values(words, "device") if value.startswith("ide-hd")]
+    assert [value.split(",", 2)[2].rpartition(",")[0] for value in drives] == places
+
+
 def test_uefi_gets_its_code_read_only_and_its_private_variables() -> None:
     wires = replace(WIRES, firmware=(Path("/code"), Path("/run/vars")), esp=Path("/run/esp"))
     words = argv(profile(boot=Boot(shape="uefi", esp=Path("/mine"))), wires=wires)
