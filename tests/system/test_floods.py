@@ -47,7 +47,6 @@ def cause(outcome: RunOutcome) -> tuple[Verdict, str]:
         ("cliloop", "spin-interrupts-off"),
         ("clihlt", "halt-interrupts-off"),
         ("silent", "silent-idle"),
-        ("spin", "silent"),
     ],
 )
 def test_a_verdict_stands_soon_after_the_deadline(play: Play, kind: str, expected: str, clock: str) -> None:
