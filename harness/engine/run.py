@@ -133,5 +133,5 @@ async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: Gu
         await target.stop()
     journal.append("run.end")
     verdict = evaluator.result()
-    bundle.write_json("verdict.json", verdict.to_json())
+    bundle.write_json("verdict.json", verdict.to_json(), durable=True)
     return RunOutcome(verdict, bundle, scenario, request.clock, updated)

@@ -64,15 +64,15 @@ class Resetter:
     def _on_event(self, event: QmpEvent) -> None:
         if event.name != "RESET" or not self._keep:
             return
-        if self._open:
-            self._further += 1
-            if self._further > _FIRMWARE_RESETS:
-                self._close()
-        elif not event.data.get("guest"):
+        if not event.data.get("guest"):
             self._open = True
             self._further = 0
             # The CPUs stood still when the event was sent: what the old boot printed is there by now.
             self._stale = self._console.unread()
+        elif self._open:
+            self._further += 1
+            if self._further > _FIRMWARE_RESETS:
+                self._close()
 
     def _on_bytes(self, data: bytes) -> None:
         if self._open:

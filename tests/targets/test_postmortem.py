@@ -15,7 +15,7 @@ from harness.errors import TargetLost
 from harness.evidence.journal import Journal
 from harness.qmp.session import QmpSession
 from harness.targets import postmortem as module
-from harness.targets.host import host_sample
+from harness.targets.host import ThreadTime, host_sample
 from harness.targets.postmortem import sample_machine
 from harness.targets.process import ChildProcess
 
@@ -86,7 +86,10 @@ def test_a_cpu_counts_as_halted_only_if_every_sample_is_and_as_masked_only_if_no
     assert (masked["halted"], masked["interrupts_enabled"], masked["registers_identical"]) == (False, False, True)
 
 
-def test_a_cpu_that_gets_no_time_between_two_samples_is_not_sampled_on(tmp_path: Path) -> None:
-    """`sleep` uses none: identical registers would say nothing."""
+def test_a_cpu_that_gets_no_time_between_two_samples_is_not_sampled_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Identical registers would say nothing."""
+    monkeypatch.setattr(module, "thread_time", lambda pid, thread: ThreadTime(1, 1))
     busy = REGISTERS.replace("HLT=1", "HLT=0")
     assert len(look(tmp_path, {"status": "running"}, busy)["rip_samples"]) == 1
