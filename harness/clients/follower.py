@@ -13,6 +13,8 @@ from harness.markers.types import Marker
 
 _KEY = re.compile(r"RAYOS_INPUT:KEY:([0-9]{1,9}):(down|up):([0-9a-fA-F]{2,4}):[0-9]+")
 _POINTER = re.compile(r"RAYOS_INPUT:POINTER:([0-9]{1,9}):([0-9]{1,6}):([0-9]{1,6}):([0-9]{1,3}):[0-9]+")
+_READY = re.compile(r"RAYOS_CONTROL:READY:([0-9]{1,5}):[0-9]{1,19}")
+_HELD = 10_000  # input events; a reply comes within milliseconds of its rendezvous
 _IDENT = re.compile(r"RAYOS_FRAME:IDENT:([0-9]{1,10}):([0-9a-f]{8})")
 
 
@@ -43,6 +45,8 @@ class SceneFollower:
         self._trouble: UnknownSceneError | None = None
         self._asked: tuple[int, str] | None = None
         self._inputs = 0
+        self._ready: int | None = None  # sequence number of the last rendezvous
+        self._held: list[str] = []  # input that came after a command whose reply, on the other port, was not read yet
 
     def view(self) -> SceneView:
         """What the screen must show now.
@@ -87,12 +91,23 @@ class SceneFollower:
             return
         if marker.text.startswith("RAYOS_KIT:BOOT:"):
             self._begin()
+        elif found := _READY.fullmatch(marker.text):
+            self._ready = int(found[1])
         elif marker.family == "INPUT":
-            self._input(marker.text)
+            if self._asked is not None and self._asked[0] == self._ready and len(self._held) < _HELD:
+                self._held.append(marker.text)
+            else:
+                self._input(marker.text)
         elif found := _IDENT.fullmatch(marker.text):
             self._claimed(int(found[1]), int(found[2], 16))
 
     def _answered(self, reply: Reply) -> None:
+        self._execute(reply)
+        held, self._held = self._held, []
+        for text in held:
+            self._input(text)
+
+    def _execute(self, reply: Reply) -> None:
         asked, self._asked = self._asked, None
         if asked is None or asked[0] != reply.seq or not reply.ok:
             return

@@ -116,3 +116,30 @@ def test_the_least_frame_number_is_what_the_ticks_made_due_even_if_the_guest_cla
 def test_a_scene_that_is_unknown_makes_no_frame_due():
     follower = feed(SceneFollower(), ("wobble", "ok"), (CREATE, "ok"), ("frames n=1", "ok"))
     assert follower.least == 0
+
+
+def test_input_that_overtakes_a_reply_on_the_other_port_goes_to_the_window_that_the_command_made() -> None:
+    def follow(*, overtaken: bool) -> SceneView:
+        follower = SceneFollower()
+        events = [
+            Event(0, 0, "control.send", {"cseq": 1, "payload": "create id=1 x=40 y=60 w=300 h=200 color=3a6ea5"}),
+            Event(1, 0, "control.reply", {"cseq": 1, "ok": True, "payload": "ok"}),
+        ]
+        texts = ["RAYOS_CONTROL:READY:1:9105", "RAYOS_INPUT:KEY:1:down:1e:1", "RAYOS_INPUT:KEY:2:up:1e:1"]
+        markers = [Marker(text, text.split(":")[0].removeprefix("RAYOS_"), (), "", ()) for text in texts]
+        follower.observe(events[0])
+        if overtaken:
+            for marker in markers:
+                follower.observe_marker(marker)
+            follower.observe(events[1])
+        else:
+            follower.observe(events[1])
+            for marker in markers:
+                follower.observe_marker(marker)
+        frames = Event(2, 0, "control.send", {"cseq": 2, "payload": "frames n=1"})
+        follower.observe(frames)
+        follower.observe(Event(3, 0, "control.reply", {"cseq": 2, "ok": True, "payload": "ok ticks=1 presented=1"}))
+        return follower.view()
+
+    assert follow(overtaken=True) == follow(overtaken=False)
+    assert follow(overtaken=True).windows[0].text == "a"

@@ -114,8 +114,8 @@ def test_an_answer_that_never_comes_ends_the_dialogue_at_its_deadline_and_is_no_
     never = (("'U-Boot 20\\d\\d\\.\\d\\d'", '"Linux version"'), ('do = "dialogue"', 'do = "dialogue"\ntimeout = 1'))
     code, run = run_and_judge_again(changed("aarch64-u-boot", tmp_path, *never), tmp_path)
     # U-Boot's prompt polls its serial port with interrupts off: seen from outside, a spin.
-    assert code == 1
-    assert run["verdict"] in {"FAIL", "HANG"}
+    # On a host that gives it no time it is nobody's fault, which is no pass either.
+    assert (code, run["verdict"]) in {(1, "FAIL"), (1, "HANG"), (3, "INCONCLUSIVE")}
     assert "the host limit of 1 s passed" in run["first_cause"]
 
 

@@ -13,6 +13,7 @@ import pytest
 from harness.engine.batch import BatchOptions, plan, run_planned
 from harness.engine.context import Context
 from harness.errors import UsageError
+from harness.judge.hang import starvation
 from harness.scenario.builder import ScenarioBuilder
 from harness.verdicts import Verdict
 
@@ -48,11 +49,12 @@ def _crash(kind: str, *, image: str = "reference", timeout: float = 2.0) -> Scen
 )
 @pytest.mark.parametrize("clock", ["virtual", "wall"])
 def test_a_death_has_its_verdict(play: Play, kind: str, verdict: Verdict, cause: str, clock: str) -> None:
-    outcome = play(_crash(kind), clock=clock)
-    assert (outcome.verdict.verdict, outcome.verdict.first_cause and outcome.verdict.first_cause.cause) == (
-        verdict,
-        cause,
-    )
+    found = play(_crash(kind), clock=clock).verdict.first_cause
+    assert found is not None
+    if kind == "spin" and found.cause == "host-starved":  # a loaded host: a spin with interrupts on proves nothing then
+        assert starvation(found.evidence)
+        return
+    assert (found.verdict, found.cause) == (verdict, cause)
 
 
 def test_a_hang_is_told_within_two_seconds_of_its_deadline(play: Play) -> None:
