@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.clients.wayland.connection import Event
+    from harness.clients.wayland.remote import Event
 
 
 class Fault(StrEnum):
@@ -39,7 +39,7 @@ class PeerError(HarnessError):
 
 
 class WireError(PeerError):
-    """A message that breaks the wire format or the protocol. `object_id` and `opcode` are its header's, if it has one."""
+    """A message that breaks the wire format or the protocol. `object_id` and `opcode` are its header's, or None."""
 
     def __init__(self, fault: Fault, detail: str, object_id: int | None = None, opcode: int | None = None) -> None:
         place = "" if object_id is None else f" (object {object_id}, opcode {opcode})"

@@ -9,8 +9,9 @@ from harness.clients.wayland.errors import Fault, WireError
 
 HEADER = struct.Struct("<II")  # object id; size << 16 | opcode. A socket has host byte order: this one on all our hosts
 MESSAGE_LIMIT = 4096
-"""Bytes of the longest message. Not in the protocol's text: libwayland up to 1.22 holds a connection's incoming bytes in a
-ring of 4096 (`struct wl_ring_buffer`, src/connection.c), in which no longer one is ever whole; later ones name it."""
+"""Bytes of the longest message. Not in the protocol's text: libwayland up to 1.22 holds the incoming bytes of a connection
+in a ring of 4096 (`struct wl_ring_buffer`, src/connection.c), in which no longer one is ever whole. Later ones name the
+limit: `WL_MAX_MESSAGE_SIZE` in wayland-util.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class FrameSplitter:
     def feed(self, data: bytes) -> list[Frame | WireError]:
         """What *data* completed, in order.
 
-        A header that cannot be right (`Fault.SIZE`) is the last item there ever is: where the next one is, nobody knows.
+        A header that cannot be right (`Fault.SIZE`) is the last item there ever is: where the next is, nobody knows.
         """
         found: list[Frame | WireError] = []
         if self._error is not None:

@@ -50,6 +50,11 @@ class ObjectTable:
         found = self._objects.get(id_)
         return found is not None and found.alive
 
+    def known_version(self, interface: str) -> int:
+        """The newest version of *interface* that is described; 1 if none is."""
+        found = self._interfaces.get(interface)
+        return found.version if found else 1
+
     def allocate(self) -> int:
         """An id for a new object of the client: the one freed last, as libwayland has it, else the first never used.
 

@@ -15,7 +15,6 @@ from harness.clients.wayland.codec import Fd
 from harness.clients.wayland.transport import Received, Runs, check_range, pixel_bytes
 from harness.errors import LabError
 
-FDS_LIMIT = 28  # descriptors in one sendmsg: `MAX_FDS_OUT` of libwayland 1.21 (src/connection.c), which reads no more at once
 _READ = 4096  # what libwayland takes at once, so what senders are used to
 _FDS_READ = 253  # SCM_MAX_FD of Linux: more cannot come in one message
 
@@ -58,7 +57,7 @@ async def _ready(sock: socket.socket, *, writing: bool) -> None:
     loop = asyncio.get_running_loop()
     woken = loop.create_future()
     add, remove = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
-    add(sock, lambda: woken.done() or woken.set_result(None))
+    add(sock, lambda: None if woken.done() else woken.set_result(None))
     try:
         await woken
     finally:

@@ -18,6 +18,10 @@ Runs: TypeAlias = Sequence[tuple[int, int]]
 """Pixels in a row: how many, and their value (32 bits, little-endian in memory)."""
 
 
+FDS_LIMIT = 28
+"""Descriptors in one `send`: `MAX_FDS_OUT` of libwayland (src/connection.c), which has room for no more in one read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """What came. Nothing at all, and not `closed`: the compositor is idle and has nothing to say.

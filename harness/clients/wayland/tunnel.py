@@ -150,7 +150,7 @@ class TunnelTransport:
 
     def _take(self, words: dict[str, str]) -> None:
         data = _data(words)
-        handles = [int(handle) for handle in words.get("fds", "").split(",") if handle.isdecimal()]
+        handles = [_decimal(handle, "fds", words) for handle in words["fds"].split(",")] if "fds" in words else []
         queued = _number(words, "queued")
         self._closed = self._closed or words.get("closed") == "1"
         fds = tuple(TunnelFile(self, None, handle) for handle in handles)
@@ -177,7 +177,10 @@ def _data(words: dict[str, str]) -> bytes:
 
 
 def _number(words: dict[str, str], key: str) -> int:
-    text = words.get(key, "")
+    return _decimal(words.get(key, ""), key, words)
+
+
+def _decimal(text: str, key: str, words: dict[str, str]) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ProtocolError(f"the guest's answer has no number {key}: {words}")
     return int(text)
