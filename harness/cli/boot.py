@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,6 @@ def command(
       harness boot --kernel images/reference/build/reference.elf --expect "RAYOS_KIT:DESKTOP" --timeout 10
       harness boot --disk disk.img --expect "login:" --forbid "re:panic|Oops" --timeout 60 --json
     """
-    from harness.cli.report import Report
-    from harness.engine.batch import BatchOptions, Planned, run_planned
-    from harness.scenario.looking import Boot, CheckFrame, Expect
-    from harness.scenario.model import Scenario
-    from harness.targets.implied import implied_profile
-
     given = [x for x in (image, kernel, disk, cdrom, esp) if x is not None]
     if len(given) != 1:
         raise UsageError("give exactly one of IMAGE, --kernel, --disk, --cdrom, --esp", "see harness boot --help")
@@ -102,6 +97,8 @@ def command(
 
         profile = find_image(image)
     else:
+        from harness.targets.implied import implied_profile
+
         profile = implied_profile(
             kernel=kernel,
             initrd=initrd,
@@ -114,17 +111,33 @@ def command(
             extra=extra,
         )
     refuse_unwritable(junit)
-    steps: list[Any] = [Boot(timeout=timeout)]
-    if expect:
-        steps.append(Expect(all=expect, since="start", timeout=timeout))
-    if screen:
-        steps.append(CheckFrame(name="screen", against=screen, timeout=timeout))
-    scenario = Scenario(
-        name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout
-    )
-    report = Report(junit=junit, every_check=False, as_json=as_json, pages_of_passes=False)
-    options = BatchOptions(
-        runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(), accel=accel, on_done=report.add
-    )
-    planned = Planned(scenario, profile, clock or profile.clock.default)
-    return report.finish(interrupted=run_planned([planned], options).interrupted)
+    clock = clock or profile.clock.default
+    with ExitStack() as machine:
+        head_start = None
+        if accel == "tcg":  # it comes up while what plays and judges is imported
+            from harness.targets.argv import Launch
+            from harness.targets.birth import HeadStart
+
+            head_start = machine.enter_context(HeadStart(profile, Launch(clock=clock)))
+        from harness.cli.report import Report
+        from harness.engine.batch import BatchOptions, Planned, run_planned
+        from harness.scenario.looking import Boot, CheckFrame, Expect
+        from harness.scenario.model import Scenario
+
+        steps: list[Any] = [Boot(timeout=timeout)]
+        if expect:
+            steps.append(Expect(all=expect, since="start", timeout=timeout))
+        if screen:
+            steps.append(CheckFrame(name="screen", against=screen, timeout=timeout))
+        scenario = Scenario(
+            name=f"boot-{profile.name}", image=profile.name, forbid=forbid, steps=tuple(steps), timeout=timeout
+        )
+        report = Report(junit=junit, every_check=False, as_json=as_json, pages_of_passes=False)
+        options = BatchOptions(
+            runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(),
+            accel=accel,
+            head_start=head_start,
+            on_done=report.add,
+        )
+        planned = Planned(scenario, profile, clock)
+        return report.finish(interrupted=run_planned([planned], options).interrupted)

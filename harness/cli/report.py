@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.common import emit, say_lines
-from harness.report.summary import batch_json, check_lines, run_json, run_lines, skipped_json
 
 if TYPE_CHECKING:
     from harness.engine.batch import Planned
@@ -32,6 +31,8 @@ class Report:
 
     def add(self, planned: Planned, outcome: RunOutcome | None) -> None:
         """Say how a run ended (None: it was skipped) and write its pages."""
+        from harness.report.summary import check_lines, run_json, run_lines, skipped_json
+
         if outcome is None:
             run = skipped_json(planned.scenario.name, planned.scenario.skip, planned.scenario.seed, planned.clock)
             lines, checks = run_lines(run, None, every_check=self._every_check), []
@@ -47,6 +48,8 @@ class Report:
 
     def finish(self, *, interrupted: bool) -> int:
         """Say how the batch ended; returns its exit code."""
+        from harness.report.summary import batch_json
+
         batch = batch_json(self._runs, interrupted=interrupted)
         if self._junit is not None:
             from harness.report.junit import write_junit

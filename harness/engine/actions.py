@@ -21,7 +21,8 @@ async def boot(ctx: Context, index: int, step: s.Boot | s.Relaunch | s.Reset) ->
     watch = _watch_ready(ctx, step.until)
     deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
     if isinstance(step, s.Boot):
-        await ctx.target.go()
+        ctx.opening.tell(ctx.evaluator)  # from here on, so that what is watched for was not missed
+        await ctx.opening.power_on()
     else:
         ctx.journal.append("epoch", number=ctx.evaluator.epoch + 1, why=step.do)
         if isinstance(step, s.Reset):
@@ -165,6 +166,19 @@ async def check_frame(ctx: Context, index: int, step: s.CheckFrame) -> None:
     ctx.waits.check_fatal()
 
 
+async def measure(ctx: Context, index: int, step: s.Measure) -> None:
+    """The judge has the figure already; with `--update-goldens` it is approved and stored beside the scenario."""
+    figure = ctx.evaluator.checks.gauges[index].figure
+    if not ctx.update_goldens or not step.stored or figure is None:
+        return
+    from harness.measure.stored import read_values, values_file, write_values
+
+    path = values_file(ctx.scenario.folder, ctx.scenario.name)
+    write_values(path, {**read_values(path), step.name: figure})
+    ctx.updated_values.add(str(path))
+    ctx.journal.append("value", step=index, figure=float(f"{figure:.6g}"))
+
+
 async def find_click(ctx: Context, index: int, step: s.FindClick) -> None:
     camera = await ctx.open_camera()
     deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
@@ -206,6 +220,7 @@ HANDLERS: dict[str, Handler] = {
     "expect": expect,
     "dialogue": dialogue,
     "check-frame": check_frame,
+    "measure": measure,
     "find-click": find_click,
     "reset": boot,
     "relaunch": boot,

@@ -16,6 +16,7 @@ from harness.targets.profile import Profile
 if TYPE_CHECKING:
     from harness.engine.context import Context
     from harness.judge.verdict import RunVerdict
+    from harness.targets.birth import HeadStart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class BatchOptions:
     vnc: bool = False
     gdb: bool = False
     share_console: bool = False
+    head_start: HeadStart | None = None  # the machine of the one run of this batch, on its way already
     on_start: Callable[[Context], None] | None = None
     on_fail: Callable[[Context, RunVerdict], Any] | None = None
     on_done: Callable[[Planned, RunOutcome | None], None] | None = None  # called after each run, None for a skipped one

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.console.pump import Console
+from harness.engine.opening import Opening
 from harness.engine.waits import Deadline, Waits
 from harness.errors import UsageError
 from harness.evidence.bundle import Bundle
@@ -47,7 +48,9 @@ class Context:
     waits: Waits
     run_deadline: Deadline
     console: Console
+    opening: Opening
     update_goldens: bool = False
+    updated_values: set[str] = field(default_factory=set)  # files of stored figures that --update-goldens wrote
     link: ControlLink | None = None
     camera: Camera | None = None
 

@@ -21,10 +21,18 @@ _DIGEST_LIMIT = (
 )  # bytes; a larger file (a disk image) would hold a run up for seconds and is told by size and time
 
 
-def write_manifest(bundle: Bundle, request: RunRequest, facts: GuestFacts, target: Mapping[str, Any]) -> None:
-    """Write `manifest.json` and the inputs that a later judgement needs.
+def write_manifest(bundle: Bundle, described: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    """Write `manifest.json`.
 
     :param target: the data of the `target.start` event: argument vector, versions.
+    """
+    bundle.write_json("manifest.json", {**described, "target": {k: v for k, v in target.items() if k != "pid"}})
+
+
+def describe_run(bundle: Bundle, request: RunRequest, facts: GuestFacts) -> dict[str, Any]:
+    """Keep the inputs that a later judgement needs; what the manifest says of the run, but for the machine.
+
+    None of it waits for the machine, and digests of large images take their time.
     """
     scenario, profile = request.scenario, request.profile
     bundle.write_json("inputs/scenario.json", to_json(scenario))
@@ -36,30 +44,24 @@ def write_manifest(bundle: Bundle, request: RunRequest, facts: GuestFacts, targe
     if scenario.file is not None and scenario.file.is_file():
         copies["scenario"] = bundle.keep(scenario.file)
     files = image_files(request)
-    bundle.write_json(
-        "manifest.json",
-        {
-            "schema": SCHEMA,
-            "harness": __version__,
-            "scenario": scenario.name,
-            "image": profile.name,
-            "image_digest": next((f["sha256"] for f in files if f["sha256"]), None),
-            "image_files": files,
-            "seed": scenario.seed,
-            "clock": request.clock,
-            "reproducible": facts.reproducible,
-            "facts": facts.to_json(),
-            "target": {k: v for k, v in target.items() if k != "pid"},
-            "copies": {
-                name: {"file": file, "sha256": sha256_file(bundle.path / file)} for name, file in copies.items()
-            },
-            "host": {
-                "system": " ".join(os.uname()[i] for i in (0, 2, 4)),
-                "python": sys.version.split()[0],
-                "cpus": os.cpu_count(),
-            },
+    return {
+        "schema": SCHEMA,
+        "harness": __version__,
+        "scenario": scenario.name,
+        "image": profile.name,
+        "image_digest": next((f["sha256"] for f in files if f["sha256"]), None),
+        "image_files": files,
+        "seed": scenario.seed,
+        "clock": request.clock,
+        "reproducible": facts.reproducible,
+        "facts": facts.to_json(),
+        "copies": {name: {"file": file, "sha256": sha256_file(bundle.path / file)} for name, file in copies.items()},
+        "host": {
+            "system": " ".join(os.uname()[i] for i in (0, 2, 4)),
+            "python": sys.version.split()[0],
+            "cpus": os.cpu_count(),
         },
-    )
+    }
 
 
 def image_files(request: RunRequest) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from harness.judge.sight import find_text
 from harness.markers.match import Pattern
 from harness.markers.types import Marker
 from harness.scenario.model import Responder
-from harness.targets.process import dying_with_us
+from harness.targets.spawn import dying_with_us
 
 if TYPE_CHECKING:
     from harness.engine.context import Context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from harness import __version__
 from harness.engine.interrupts import interruptions
 from harness.engine.needs import refuse_what_cannot_be_done
+from harness.engine.opening import Opening
 from harness.errors import LabError, UsageError
 from harness.evidence.bundle import Bundle
-from harness.evidence.journal import Event, Journal
+from harness.evidence.journal import Journal
 from harness.judge.facts import GuestFacts
 from harness.scenario.model import ClockMode, Scenario
 from harness.targets.base import Target
@@ -23,6 +25,7 @@ from harness.targets.profile import Profile
 
 if TYPE_CHECKING:
     from harness.engine.context import Context
+    from harness.judge.evaluator import Evaluator
     from harness.judge.verdict import RunVerdict
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
@@ -96,42 +99,62 @@ async def play(request: RunRequest) -> RunOutcome:
 
 
 async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: GuestFacts, target: Target) -> RunOutcome:
-    scenario = request.scenario
-    early: list[Event] = []  # what happens before there is a judge to tell it to
-    tell: Callable[[Event], None] = early.append
-    journal.listen(lambda event: tell(event))  # noqa: PLW0108 - `tell` is another function later
+    scenario, profile = request.scenario, request.profile
+    opening = Opening(journal)
+    started: dict[str, Any] = {}
+    journal.listen(lambda event: started.update(event.data) if event.kind == "target.start" and not started else None)
     starting = asyncio.create_task(target.start(journal), name="start")
+    evaluator: Evaluator | None = None
     updated: list[str] = []
     try:
         await asyncio.sleep(0)  # the machine is on its way; what is imported below takes as long as it does
-        from harness.engine.manifest import write_manifest
-        from harness.engine.session import Session, make_evaluator
+        from harness.engine.manifest import describe_run, write_manifest
         from harness.engine.typos import warn_of_typos
-        from harness.engine.waits import FatalFindingError, Waits
 
-        evaluator = make_evaluator(scenario, facts, bundle)
-        started: dict[str, Any] = {}
-        for event in early:
-            evaluator.on_event(event)
-        tell = evaluator.on_event
-        journal.listen(
-            lambda event: started.update(event.data) if event.kind == "target.start" and not started else None
-        )
+        if facts.schema or any(step.do == "check-frame" for step in scenario.steps):
+            evaluator = await _judge(scenario, facts, bundle)  # a wrong schema or a missing picture: nothing shall run
+        described = describe_run(bundle, request, facts)
+        warn_of_typos(scenario, profile, journal)
         try:
-            await Waits(evaluator).guard(starting)
-        except FatalFindingError:  # interrupted
-            write_manifest(bundle, request, facts, started)
+            up = await opening.up(starting)
         except LabError as error:
-            write_manifest(bundle, request, facts, started)
+            up = False
+            write_manifest(bundle, described, started)
             journal.append("lab.error", cause="start", what=f"{error.what}. {error.hint}".strip())
         else:
-            write_manifest(bundle, request, facts, started)
-            warn_of_typos(scenario, request.profile, journal)
-            updated = await Session(request, bundle, journal, evaluator, target).play()
+            write_manifest(bundle, described, started)
+        if up:
+            await opening.let_go(target, scenario, bundle.serial)
+        evaluator = evaluator or await _judge(scenario, facts, bundle)
+        if up:
+            from harness.engine.session import Session
+
+            updated = await Session(request, bundle, journal, evaluator, target, opening).play()
+        else:
+            opening.tell(evaluator)
     finally:
         await asyncio.wait({starting})
         await target.stop()
+        await opening.close()
     journal.append("run.end")
     verdict = evaluator.result()
     bundle.write_json("verdict.json", verdict.to_json(), durable=True)
     return RunOutcome(verdict, bundle, scenario, request.clock, updated)
+
+
+async def _judge(scenario: Scenario, facts: GuestFacts, bundle: Bundle) -> Evaluator:
+    """Import the judge and make it. In pieces, so that the console's bytes are read, and stamped, in between.
+
+    :raises UsageError: for a wrong schema, a missing golden or mask.
+    """
+    for name in (
+        "harness.markers.schema",
+        "harness.markers.parser",
+        "harness.judge.evaluator",
+        "harness.engine.session",
+    ):
+        importlib.import_module(name)
+        await asyncio.sleep(0)
+    from harness.engine.session import make_evaluator
+
+    return make_evaluator(scenario, facts, bundle)

@@ -7,10 +7,10 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from harness.console.pump import Console
 from harness.console.types import Line
 from harness.engine.actions import HANDLERS, WatchElapsed
 from harness.engine.context import Context, StepFailedError
+from harness.engine.opening import Opening
 from harness.engine.responders import Responders
 from harness.engine.waits import Deadline, FatalFindingError, NothingMoreError, StepTimeoutError, Waits
 from harness.errors import HarnessError, LabError, TargetLost
@@ -27,6 +27,7 @@ from harness.timeouts import TIMEOUTS, host
 
 if TYPE_CHECKING:
     from harness.clients.control import ControlLink
+    from harness.console.pump import Console
     from harness.engine.run import RunRequest
 
 
@@ -50,21 +51,26 @@ class Session:
     """Everything between the start of a target and its end."""
 
     def __init__(
-        self, request: RunRequest, bundle: Bundle, journal: Journal, evaluator: Evaluator, target: Target
+        self,
+        request: RunRequest,
+        bundle: Bundle,
+        journal: Journal,
+        evaluator: Evaluator,
+        target: Target,
+        opening: Opening,
     ) -> None:
         self.request = request
         self.journal = journal
         self.evaluator = evaluator
         self.target = target
         self.bundle = bundle
-        self._over = asyncio.Event()  # nothing that a step may still wait for counts any more
-        journal.listen(lambda event: self._over.set() if event.kind == "run.interrupted" else None)
+        self._opening = opening
+        self._over = opening.interrupted  # nothing that a step may still wait for counts any more
 
     async def play(self) -> list[str]:
         """Play the steps on the started target and end it; returns the goldens that were written."""
         target, journal = self.target, self.journal
-        console = Console(target.console, journal, self.bundle.serial)
-        console.on_chunk.append(self.evaluator.on_chunk)
+        console, pump = self._opening.console, self._opening.pump
         ctx = Context(
             scenario=self.request.scenario,
             profile=self.request.profile,
@@ -76,11 +82,11 @@ class Session:
             waits=Waits(self.evaluator),
             run_deadline=Deadline.after(self.request.scenario.timeout or TIMEOUTS.run),
             console=console,
+            opening=self._opening,
             update_goldens=self.request.update_goldens,
         )
         ctx.link = _control_link(ctx)
         responders = Responders(ctx)
-        pump = asyncio.create_task(console.run(), name="console")
         pump.add_done_callback(self._pump_ended)
         tasks = [pump]
         if ctx.link is not None:
@@ -110,7 +116,7 @@ class Session:
             console.close()
             if ctx.camera is not None:
                 ctx.camera.close()
-        return ctx.camera.updated if ctx.camera is not None else []
+        return [*(ctx.camera.updated if ctx.camera is not None else []), *sorted(ctx.updated_values)]
 
     def _pump_ended(self, pump: asyncio.Task[None]) -> None:
         """Without evidence there is nothing to wait for. A lost target is the exit watcher's to tell."""
@@ -140,10 +146,13 @@ class Session:
         self.journal.append("console.drained")
 
     async def _steps(self, ctx: Context) -> None:
+        if not self._opening.begun:
+            self._opening.tell(self.evaluator)
         for index, step in enumerate(ctx.scenario.steps):
             if self.evaluator.fatal is not None:
                 break
-            self.journal.append("step.begin", index=index, do=step.do, what=describe(step))
+            if index > 0 or not self._opening.begun:
+                self.journal.append("step.begin", index=index, do=step.do, what=describe(step))
             status = await self._step(ctx, index, step)
             if status != "done":
                 break

@@ -23,6 +23,8 @@ def target_factory(options: BatchOptions) -> TargetFactory:
     def make(profile: Profile, scenario: Scenario, clock: ClockMode) -> Target:
         if options.target is not None:
             return _from_file(options.target, profile)
+        if options.head_start is not None:
+            return QemuTarget(profile, options.head_start.launch, options.head_start)
         launch = Launch(
             clock=clock,
             accel=cast(Literal["auto", "tcg", "kvm"], options.accel),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.evidence.journal import Journal
 from harness.markers.typos import find_typos
+from harness.scenario.looking import Expect
 from harness.scenario.model import Scenario
-from harness.scenario.steps import Boot, Expect, Relaunch, Reset
 from harness.targets.profile import Profile
 
 
@@ -23,5 +23,5 @@ def _expected(scenario: Scenario) -> Iterator[str]:
     for step in scenario.steps:
         if isinstance(step, Expect):
             yield from (*step.all, *step.any, *step.order, *(c.pattern for c in step.count))
-        elif isinstance(step, (Boot, Reset, Relaunch)) and step.until:
-            yield step.until
+        elif until := getattr(step, "until", ""):
+            yield until

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from harness.console.types import Line
 from harness.judge.expectation import Expectation
 from harness.judge.facts import GuestFacts
 from harness.judge.verdict import Check, CheckStatus
 from harness.markers.types import Marker
+from harness.scenario.measuring import Measure
 from harness.scenario.model import Scenario
 from harness.scenario.steps import PASSIVE, Boot, Command, Expect, ExpectExit, Relaunch, Reset, Shutdown, Step, describe
+
+if TYPE_CHECKING:
+    from harness.judge.measures import Gauge
 
 _KINDS = {
     "check-frame": "frame",
@@ -19,6 +24,7 @@ _KINDS = {
     "shutdown": "exit",
     "dialogue": "dialogue",
     "find-click": "picture",
+    "measure": "measure",
 }
 
 
@@ -31,6 +37,14 @@ def _kind(step: Step, facts: GuestFacts) -> str | None:
     return _KINDS.get(step.do)
 
 
+def _gauges(scenario: Scenario) -> dict[int, Gauge]:
+    if not any(isinstance(step, Measure) for step in scenario.steps):
+        return {}
+    from harness.judge.measures import Gauge  # statistics take a while to import, and most runs measure nothing
+
+    return {index: Gauge(step) for index, step in enumerate(scenario.steps) if isinstance(step, Measure)}
+
+
 class Checklist:
     """Every check of a scenario, in order. An expectation is armed where its search begins, which may be before
     its step does.
@@ -40,6 +54,7 @@ class Checklist:
         self._steps = scenario.steps
         self._by_step: dict[int, Check] = {}
         self._armed: dict[int, Expectation] = {}
+        self.gauges = _gauges(scenario)
         self.exit_step: int | None = None  # the step that wants the guest to leave now
         for index, step in enumerate(scenario.steps):
             kind = _kind(step, facts)
@@ -74,6 +89,9 @@ class Checklist:
         if isinstance(step, PASSIVE) and index > 0:
             return
         self.exit_step = index if isinstance(step, Shutdown) else None
+        for later, gauge in self.gauges.items():
+            if gauge.step.since == "action" and later > index:
+                gauge.forget()
         after = index if isinstance(step, PASSIVE) else index + 1
         while after < len(self._steps) and isinstance(self._steps[after], PASSIVE):
             if isinstance(self._steps[after], ExpectExit):
@@ -82,13 +100,19 @@ class Checklist:
         self._arm({"action"}, range(index, after))
 
     def new_boot(self) -> None:
-        """Expectations since the last boot forget what came before."""
+        """What looks back to the last boot forgets what came before."""
+        for gauge in self.gauges.values():
+            if gauge.step.since == "boot":
+                gauge.forget()
         for index, step in enumerate(self._steps):
             if isinstance(step, Expect) and step.since == "boot" and not self.is_settled(index):
                 self._armed[index] = Expectation(step)
 
     def feed(self, line: Line, markers: Sequence[Marker]) -> Iterator[int]:
         """Take a line; yields the steps whose expectation it decided."""
+        for gauge in self.gauges.values():
+            for marker in markers:
+                gauge.feed(marker)
         for index, expectation in self._armed.items():
             expectation.feed(line, markers)
             if self._settle(index, expectation):

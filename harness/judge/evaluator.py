@@ -33,6 +33,7 @@ from harness.markers.match import Pattern
 from harness.markers.parser import MarkerParser
 from harness.markers.schema import Schema
 from harness.markers.types import Marker
+from harness.scenario.measuring import Measure
 from harness.scenario.model import Scenario
 from harness.scenario.steps import PASSIVE, CheckFrame, Expect, describe
 from harness.targets.base import RECORDING_ENDED
@@ -211,6 +212,10 @@ class Evaluator:
         if isinstance(step, Expect):
             if self.checks.finish(index, elapsed=status == "elapsed"):
                 self._settled(index)
+        elif isinstance(step, Measure) and check is not None and status == "done":
+            reason = self.checks.gauges[index].judge(check)
+            if reason:
+                self._find(Verdict.FAIL, "measure", f"{check.what}: {reason}")
         elif check is not None and check.kind != "frame" and check.status is CheckStatus.PENDING and status == "done":
             check.status, check.reason = CheckStatus.MET, ""
             check.evidence.append(self._now())
@@ -373,6 +378,9 @@ class Evaluator:
         if check is not None:
             check.reason = f"exchange {event.data['exchange']} waited for {safe(str(event.data['expect']), 200)}"
 
+    def _approved(self, event: Event) -> None:
+        self.checks.gauges[int(event.data["step"])].approve(float(event.data["figure"]))
+
     def _note(self, event: Event) -> None:
         self.notes.append(safe(str(event.data.get("text", "")), 500))
 
@@ -423,6 +431,7 @@ _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "run.interrupted": Evaluator._interrupt,
     "lab.error": Evaluator._lab_error,
     "dialogue": Evaluator._dialogue,
+    "value": Evaluator._approved,
     "note": Evaluator._note,
     "run.end": Evaluator._run_end,
 }

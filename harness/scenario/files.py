@@ -12,6 +12,8 @@ from harness.scenario.loader import load_scenarios
 from harness.scenario.model import Scenario
 from harness.scenario.steps import CheckFrame
 
+_STORED = frozenset({"goldens", "values"})  # folders beside scenarios that hold what was approved
+
 
 def collect(paths: Iterable[Path]) -> list[Scenario]:
     """The scenarios of all *paths*, in order; a directory stands for its *.toml files that are scenarios, sorted.
@@ -24,7 +26,7 @@ def collect(paths: Iterable[Path]) -> list[Scenario]:
     for given in paths:
         path = _locate(given)
         if path.is_dir():
-            files = [p for p in sorted(path.rglob("*.toml")) if "goldens" not in p.parts]
+            files = [p for p in sorted(path.rglob("*.toml")) if not _STORED & set(p.parts)]
             if not files:
                 raise UsageError(f"no scenario files (*.toml) in {path}")
             for file in files:

@@ -5,7 +5,7 @@ have been right.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,7 +14,9 @@ from pydantic import Field, TypeAdapter
 from harness.console.regex import compile_regex
 from harness.errors import UsageError
 from harness.markers.match import Pattern
+from harness.measure.stored import read_values, values_file
 from harness.scenario import expand
+from harness.scenario.measuring import Measure
 from harness.scenario.model import ClockMode, Responder, Rules, Scenario
 from harness.scenario.steps import Boot, CheckFrame, Count, Dialogue, Expect, Pointer, Relaunch, Reset, Step
 from harness.toml import Problem, TomlFile, load_toml, refuse, validate
@@ -70,13 +72,25 @@ def _load(path: Path, document: TomlFile) -> Iterator[Scenario]:
         problems = list(_problems(parsed))
         if problems:
             raise refuse(path, locate, problems)
+        name = f"{parsed.name}[{label}]" if label else parsed.name
         yield Scenario(
             **{f.name: getattr(parsed, f.name) for f in fields(parsed) if f.name not in {"step", "name"}},
-            name=f"{parsed.name}[{label}]" if label else parsed.name,
-            steps=parsed.step,
+            name=name,
+            steps=_with_stored_values(parsed.step, values_file(path.parent, name)),
             folder=path.parent.absolute(),
             file=path.absolute(),
         )
+
+
+def _with_stored_values(steps: tuple[Step, ...], path: Path) -> tuple[Step, ...]:
+    """The steps, each `measure` with the figure that is approved for it."""
+    if not any(isinstance(step, Measure) and step.stored for step in steps):
+        return steps
+    values = read_values(path)
+    return tuple(
+        replace(step, approved=values.get(step.name)) if isinstance(step, Measure) and step.stored else step
+        for step in steps
+    )
 
 
 def _problems(scenario: ScenarioFile) -> Iterator[Problem]:
@@ -101,12 +115,12 @@ def _problems(scenario: ScenarioFile) -> Iterator[Problem]:
             seconds = getattr(step, key, None)
             if seconds is not None and not 0 < seconds <= 1e7:
                 yield Problem((*place, key), f"{key}: should be more than 0 seconds")
-        if isinstance(step, CheckFrame):
+        if isinstance(step, (CheckFrame, Measure)):
             if names.setdefault(step.name, index) != index:
                 yield Problem(
-                    (*place, "name"), f"two frame checks are called {step.name!r}; goldens and reports need them apart"
+                    (*place, "name"), f"two checks are called {step.name!r}; goldens and reports need them apart"
                 )
-            if not 0 <= step.tolerance <= 255:
+            if isinstance(step, CheckFrame) and not 0 <= step.tolerance <= 255:
                 yield Problem((*place, "tolerance"), "tolerance: should be 0 to 255")
         yield from _step_problems(place, step)
 
@@ -120,6 +134,16 @@ def _step_problems(place: Loc, step: Step) -> Iterator[Problem]:
                 compile_regex(exchange.expect, bounded=True)
             except UsageError as error:
                 yield Problem((*place, "exchange", index, "expect"), error.what)
+    if isinstance(step, Measure):
+        yield from _pattern((*place, "of"), step.of)
+        if step.at_least is None and step.at_most is None and not step.stored:
+            yield Problem(place, "a measure needs at_least, at_most, or stored = true")
+        if step.approved is not None:
+            yield Problem((*place, "approved"), "approved figures stand in values/, not in the scenario")
+        if step.field == "" and step.statistic != "count":
+            yield Problem(place, f"{step.statistic} of what? Give the field of the marker")
+        if not 0 <= step.tolerance <= 100:
+            yield Problem((*place, "tolerance"), "tolerance: should be 0 to 100 percent")
     if isinstance(step, Pointer) and (step.action == "drag") != (step.to_x is not None and step.to_y is not None):
         yield Problem(place, "a drag, and nothing else, needs to_x and to_y")
     if isinstance(step, Expect):

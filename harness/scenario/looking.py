@@ -17,6 +17,9 @@ class Boot:
     until: str = ""
     timeout: float | None = None
 
+    def __str__(self) -> str:
+        return f"{self.do} until {self.until}" if self.until else self.do
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:

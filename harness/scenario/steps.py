@@ -24,6 +24,7 @@ from harness.scenario.acting import (
     Type,
 )
 from harness.scenario.looking import Boot, CheckFrame, Count, Expect, ExpectExit
+from harness.scenario.measuring import Measure
 
 __all__ = [
     "PASSIVE",
@@ -41,6 +42,7 @@ __all__ = [
     "FindClick",
     "Frames",
     "Key",
+    "Measure",
     "Pointer",
     "Relaunch",
     "Reset",
@@ -63,6 +65,7 @@ Step = (
     | Expect
     | Dialogue
     | CheckFrame
+    | Measure
     | FindClick
     | Reset
     | Relaunch
@@ -83,6 +86,7 @@ STEP_TYPES: dict[str, type[Step]] = {
     "expect": Expect,
     "dialogue": Dialogue,
     "check-frame": CheckFrame,
+    "measure": Measure,
     "find-click": FindClick,
     "reset": Reset,
     "relaunch": Relaunch,
@@ -92,7 +96,7 @@ STEP_TYPES: dict[str, type[Step]] = {
     "expect-exit": ExpectExit,
 }
 
-PASSIVE = (Expect, CheckFrame, ExpectExit)
+PASSIVE = (Expect, CheckFrame, Measure, ExpectExit)
 """Steps that only look. Every other kind is an action: expectations that follow it search from its beginning."""
 
 
@@ -113,6 +117,8 @@ def describe(step: Step) -> str:
             return f"frames {ticks}"
         case CheckFrame(name=name, against=against):
             return f"check-frame {name} against {against}"
+        case Measure(name=name, statistic=statistic, of=of, field=field):
+            return f"measure {name}: {statistic} of {of} {field}".rstrip()
         case FindClick(picture=picture):
             return f"find-click {picture.name}"
         case Expect():
@@ -126,7 +132,9 @@ def describe(step: Step) -> str:
             return "expect " + ", ".join(words[:3]) + (" …" if len(words) > 3 else "")
         case Dialogue(exchange=exchange):
             return f"dialogue of {len(exchange)}"
-        case Boot(until=until) | Reset(until=until) | Relaunch(until=until):
+        case Boot():
+            return str(step)
+        case Reset(until=until) | Relaunch(until=until):
             return f"{step.do} until {until}" if until else step.do
         case ExpectExit(reason=reason, code=code):
             return f"expect-exit {reason if code is None else code}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.scenario import steps as s
 from harness.scenario.model import Responder, Rules, Scenario
+
+if TYPE_CHECKING:
+    from harness.scenario.steps import Step
 
 
 def to_json(scenario: Scenario) -> dict[str, Any]:
@@ -37,7 +39,9 @@ def from_json(data: Mapping[str, Any]) -> Scenario:
     )
 
 
-def _step(data: Mapping[str, Any]) -> s.Step:
+def _step(data: Mapping[str, Any]) -> Step:
+    from harness.scenario import steps as s  # writing needs none of them, and a quick boot should stay quick
+
     values = {k: _tuples(v) for k, v in data.items()}
     match data["do"]:
         case "expect":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,13 +19,13 @@ _BACKLOG = 1 << 20  # bytes a person's terminal may lag behind before it is left
 class FilePair:
     """The console of a `pipe` chardev at *path*: output in the plain file `path.out`, input by the FIFO `path.in`.
 
-    Makes both files, so it has to exist before QEMU starts.
+    Both have to be there: `harness.targets.birth.make_file_pair`.
+
+    :raises LabError: if the output cannot be followed.
     """
 
     def __init__(self, path: Path) -> None:
         fifo, file = path.with_name(path.name + ".in"), path.with_name(path.name + ".out")
-        os.mkfifo(fifo, 0o600)
-        file.touch(0o600)
         self._output = FilePort(file)
         # Open for reading as well: so that opening it waits for nobody, and QEMU's going does not raise SIGPIPE.
         self._fifo = os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -188,8 +187,3 @@ class SharedConsole:
         finally:
             self._guests.discard(writer)
             writer.close()
-
-
-def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """Our end and QEMU's."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,34 +1,20 @@
-"""A child process that cannot outlive the harness, whose end is an event, and whose last words are kept.
-
-A `preexec_fn` could ask for the death signal too, but it runs Python between fork and exec, which may deadlock where
-there are threads, and it forks the slow way: 2.7 ms a spawn against 1.6 ms through setpriv and sh (0.6 ms bare).
-"""
+"""A child process whose end is an event, and whose last words are kept. `harness.targets.spawn` starts it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from harness.errors import LabError, UsageError
+from harness.errors import LabError
+from harness.targets.spawn import Spawned, spawn
 from harness.timeouts import TIMEOUTS, host
 
 TAIL = 16 * 1024  # bytes of output that are kept; QEMU's complaints are a line or two
-
-# The parent may have died before the death signal was asked for; it would then never come. sh learns its parent's id
-# at its start, after that, so an id other than ours means that we are gone.
-_GUARD = '[ "$PPID" = "$0" ] || exit 125; exec "$@"'
-
-
-def dying_with_us() -> list[str]:
-    """Words before a command: it gets SIGKILL when the thread that starts it ends, however that comes."""
-    return ["setpriv", "--pdeathsig", "KILL", "--", "/bin/sh", "-c", _GUARD, str(os.getpid())]
 
 
 class Tail:
@@ -67,42 +53,18 @@ class Tail:
 class ChildProcess:
     """One child in a process group of its own. It gets SIGKILL when the *thread* that spawned it ends."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], argv: Sequence[str], output: int) -> None:
-        self.argv = tuple(argv)
-        self._popen = popen
-        self._output = Tail(output)
-        self._pidfd = os.pidfd_open(popen.pid)
+    def __init__(self, spawned: Spawned) -> None:
+        """Must run in the event loop's thread, as all that follows."""
+        self._popen, self.argv = spawned.popen, spawned.argv
+        self._output = Tail(spawned.output)
+        self._pidfd = os.pidfd_open(self._popen.pid)
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
     @classmethod
     def spawn(cls, argv: Sequence[str], *, pass_fds: Sequence[int] = (), env: Mapping[str, str] | None = None) -> Self:
-        """Start *argv* with no standard input and with its output kept. Must run in the event loop's thread.
-
-        :param env: additions to the environment.
-        :raises UsageError: if there is no such program.
-        :raises LabError: if the host cannot start it.
-        """
-        program = shutil.which(argv[0])
-        if program is None:
-            raise UsageError(f"there is no program {argv[0]!r} on this host", "`harness doctor` lists what is missing")
-        ours, theirs = os.pipe()
-        try:
-            popen = subprocess.Popen(
-                [*dying_with_us(), program, *argv[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=theirs,
-                stderr=theirs,
-                pass_fds=pass_fds,
-                process_group=0,
-                env={**os.environ, **env} if env else None,
-            )
-        except OSError as error:
-            os.close(ours)
-            raise LabError(f"cannot start {argv[0]}: {error}", "setpriv (util-linux) and /bin/sh are needed") from error
-        finally:
-            os.close(theirs)
-        return cls(popen, [program, *argv[1:]], ours)
+        """Start *argv*: see `harness.targets.spawn.spawn`."""
+        return cls(spawn(argv, pass_fds=pass_fds, env=env))
 
     @property
     def pid(self) -> int:

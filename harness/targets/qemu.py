@@ -14,9 +14,9 @@ from harness.qmp.session import QmpEvent, QmpSession
 from harness.targets.accel import choose
 from harness.targets.argv import Launch
 from harness.targets.base import Capability, TargetExit
+from harness.targets.birth import Birth, HeadStart, PrivateFiles, bear
 from harness.targets.host import HostSample, host_sample
-from harness.targets.launcher import Life, PrivateFiles, copy_files, start_life
-from harness.targets.needs import require
+from harness.targets.launcher import Life, come_up
 from harness.targets.ports import FilePair, LifePort, SharedConsole
 from harness.targets.profile import Profile
 from harness.targets.reset import Resetter
@@ -31,11 +31,14 @@ class QemuTarget:
     """One run on QEMU; see `harness.targets.base.Target`.
 
     All of it belongs to the thread in which `start` runs: QEMU is killed when that thread ends.
+
+    :param head_start: its first life, if that was started before; with the same profile and launch.
     """
 
-    def __init__(self, profile: Profile, launch: Launch | None = None) -> None:
+    def __init__(self, profile: Profile, launch: Launch | None = None, head_start: HeadStart | None = None) -> None:
         self.profile = profile
         self.launch = launch or Launch()
+        self._head_start = head_start
         self._console = LifePort()
         self._control = LifePort() if profile.guest.control == "com2" else None
         self._session: QmpSession | None = None
@@ -111,7 +114,6 @@ class QemuTarget:
         """
         if self._session is not None:
             raise UsageError(f"the target {self.name} has been started before")
-        require(self.profile)
         if self.launch.clock == "virtual" and self.launch.accel == "auto":
             self.launch = replace(self.launch, accel="tcg")
         self.launch = replace(self.launch, accel=await choose(self.launch.accel, self.profile.machine.arch))
@@ -119,14 +121,15 @@ class QemuTarget:
         self._session = QmpSession(journal)
         self._session.listen(self._on_event)
         self._resetter = Resetter(self._session, self._console, keep=self.launch.keep)
-        self._directory = RunDirectory()
+        started = (self._head_start or HeadStart(self.profile, self.launch)).take()
+        self._directory, self._files = started.directory, started.files
         try:
-            self._files = copy_files(self.profile, self._directory.path)
+            await self._begin(journal, started.birth)
             if self.launch.share_console:
                 self._shared = SharedConsole(self._console, self._directory.path / "console")
                 await self._shared.start()
-            await self._begin(journal)
         except BaseException:
+            await self._end_life()
             await self._finish()
             raise
         journal.listen(self._on_journal)
@@ -169,7 +172,10 @@ class QemuTarget:
         try:
             await self._end_life()
             await asyncio.wait(drained, timeout=host(TIMEOUTS.drain))
-            await self._begin(journal)
+            if self._directory is None:
+                raise TargetLost(f"the target {self.name} has been stopped")
+            directory, number = self._directory.path, self._lives + 1
+            await self._begin(journal, bear(self.profile, self.launch, self._files, directory, number))
         except BaseException:
             await self._finish()
             raise
@@ -236,13 +242,13 @@ class QemuTarget:
     def _ports(self) -> list[LifePort]:
         return [port for port in (self._console, self._control) if port is not None]
 
-    async def _begin(self, journal: Journal) -> None:
-        """Start the next life."""
+    async def _begin(self, journal: Journal, birth: Birth) -> None:
+        """The next life begins."""
         qmp = self._qmp()
         if self._directory is None:
             raise TargetLost(f"the target {self.name} has been stopped")
         self._lives += 1
-        life = await start_life(self.profile, self.launch, self._files, self._directory.path, self._lives, qmp)
+        life = await come_up(birth, qmp)
         self._life = life
         self._watcher = asyncio.create_task(self._watch(life), name=f"qemu-{self._lives}")
         journal.append(

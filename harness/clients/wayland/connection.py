@@ -25,8 +25,8 @@ _BATCH = 4096  # bytes handed to the transport at once: what libwayland takes at
 class Connection:
     """One client of a compositor.
 
-    A request is only noted; `flush` and the waits send what was noted, in order. `display` is the object that is there from
-    the start, `globals` what the compositor offers, by number, once `bind` or a registry of the caller's own has asked.
+    A request is only noted; `flush` and the waits send what was noted, in order. `display` is the object that is there
+    from the start, `globals` what the compositor offers, by number, once `bind` or a registry of the caller has asked.
 
     The waits (`timeout` in seconds, by default that of a control command) raise, besides what they say themselves:
     `CompositorError` if the compositor reported an error, `WireError` if what it sent is wrong, `ConnectionEnded` if it
@@ -139,7 +139,7 @@ class Connection:
             await self._transport.send(bytes(data), fds)
 
     async def dispatch(self, timeout: float | None = None) -> list[Event]:
-        """Wait until something came, and return all of it; nothing if the compositor is idle, where that can be known."""
+        """Wait until something came, and return it; nothing if the compositor is idle, where that can be known."""
         async with _within(timeout):
             return await self._receive()
 

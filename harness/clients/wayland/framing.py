@@ -9,8 +9,8 @@ from harness.clients.wayland.errors import Fault, WireError
 
 HEADER = struct.Struct("<II")  # object id; size << 16 | opcode. A socket has host byte order: this one on all our hosts
 MESSAGE_LIMIT = 4096
-"""Bytes of the longest message. Not in the protocol's text: libwayland up to 1.22 holds the incoming bytes of a connection
-in a ring of 4096 (`struct wl_ring_buffer`, src/connection.c), in which no longer one is ever whole. Later ones name the
+"""Bytes of the longest message. Not in the protocol's text: libwayland up to 1.22 holds what comes on a connection in
+a ring of 4096 bytes (`struct wl_ring_buffer`, src/connection.c), where no longer one is ever whole. Later ones name the
 limit: `WL_MAX_MESSAGE_SIZE` in wayland-util.h."""
 
 

@@ -19,16 +19,15 @@ Listener = Callable[[int, Chunk], None]
 class RecordingProxy:
     """Listens on one unix socket and connects each client to another. Made by `open`; a context manager.
 
-    `sessions` has the chunks of each connection, in the order in which they were made and passed on: a chunk is recorded before
-    the other side can answer it.
+    `sessions` has the chunks of each connection, in the order in which they came: one is recorded before the other side
+    can answer it.
     """
 
     def __init__(self, listening: socket.socket, compositor: Path, listener: Listener | None) -> None:
         self._listening = listening
         self._compositor = compositor
         self._listener = listener
-        self._tasks: asyncio.TaskGroup | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self.sessions: list[list[Chunk]] = []
 
     @classmethod
@@ -44,23 +43,30 @@ class RecordingProxy:
         return cls(listening, compositor, listener)
 
     async def __aenter__(self) -> Self:
-        self._tasks = await asyncio.TaskGroup().__aenter__()
-        self._accepting = self._tasks.create_task(self._accept(self._tasks))
+        self._accepting = asyncio.create_task(self._accept())
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop listening, and wait until the connections that are open have ended by themselves."""
-        assert self._accepting is not None
-        assert self._tasks is not None
-        self._accepting.cancel()
-        self._listening.close()
-        await self._tasks.__aexit__(None, None, None)
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop listening, and wait until the connections have ended by themselves; after an exception end them.
 
-    async def _accept(self, tasks: asyncio.TaskGroup) -> None:
+        :raises OSError: if the compositor could not be reached for a client.
+        """
+        self._accepting.cancel()
+        await asyncio.gather(self._accepting, return_exceptions=True)
+        self._listening.close()
+        if kind is not None:
+            for task in self._tasks:
+                task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for result in results:
+            if kind is None and isinstance(result, BaseException):
+                raise result
+
+    async def _accept(self) -> None:
         while True:
             client, _ = await asyncio.get_running_loop().sock_accept(self._listening)
             self.sessions.append([])
-            tasks.create_task(self._connect(len(self.sessions) - 1, client))
+            self._tasks.add(asyncio.create_task(self._connect(len(self.sessions) - 1, client)))
 
     async def _connect(self, number: int, client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as compositor:

@@ -20,7 +20,7 @@ from harness.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one read gave: bytes of one side and how many file descriptors came with the first of them."""
+    """What one read gave: bytes of one side, and how many file descriptors came with them."""
 
     side: Side
     data: bytes

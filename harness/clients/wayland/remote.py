@@ -18,7 +18,7 @@ Handler: TypeAlias = Callable[["Event"], None]
 class RemoteObject:
     """One object of a connection. Each request of its interface is a method: `surface.attach(buffer, 0, 0)`.
 
-    A method takes the request's arguments without the new object, which it returns: `pool = shm.create_pool(memory, n)`.
+    A method takes the request's arguments without the new object, and returns that: `pool = shm.create_pool(file, n)`.
     `wl_registry.bind` takes interface and version instead. Requests go out with the next wait or `Connection.flush`.
     """
 

@@ -18,8 +18,8 @@ Runs: TypeAlias = Sequence[tuple[int, int]]
 """Pixels in a row: how many, and their value (32 bits, little-endian in memory)."""
 
 
-FDS_LIMIT = 28
-"""Descriptors in one `send`: `MAX_FDS_OUT` of libwayland (src/connection.c), which has room for no more in one read."""
+FDS_LIMIT = 16
+"""Descriptors in one `send`: the reference guest keeps so many for a connection; libwayland has room for 28 (`MAX_FDS_OUT`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,163 @@
+"""The birth of a QEMU: its files and sockets are made and its process is started, paused. Needs no event loop.
+
+So that it can come up while whoever wants it still imports what it takes to talk to it (`HeadStart`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from harness.errors import LabError
+from harness.targets.argv import Launch, Wires, qemu_argv
+from harness.targets.esp import copy_esp
+from harness.targets.firmware import copy_sparse, find_firmware
+from harness.targets.needs import require
+from harness.targets.profile import Profile
+from harness.targets.runtime import RunDirectory
+from harness.targets.spawn import Spawned, spawn
+
+
+class PrivateFiles(NamedTuple):
+    """Copies that live as long as the run: what the guest writes there survives a relaunch, and no longer."""
+
+    firmware: tuple[Path, Path] | None = None
+    esp: Path | None = None
+
+
+class Birth(NamedTuple):
+    """A QEMU of which nobody knows yet whether it comes up, and our ends of what it is connected by."""
+
+    argv: list[str]
+    process: Spawned
+    qmp: socket.socket
+    console: socket.socket | Path  # in the virtual clock the path of a pair of files: PATH.in is a FIFO, PATH.out grows
+    control: socket.socket | None
+    log: int | None  # read end of the pipe with QEMU's log
+
+    def discard(self) -> None:
+        """End it, if nobody wants it after all."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.popen.pid, signal.SIGKILL)
+        self.process.popen.wait()
+        for end in (self.qmp, self.console, self.control):
+            if isinstance(end, socket.socket):
+                end.close()
+        for descriptor in (self.log, self.process.output):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+class HeadStart:
+    """The first life of a machine, started (before there is an event loop), and what `QemuTarget` takes over with it.
+
+    A context manager: what nobody took over by its end is ended and removed.
+
+    :raises UsageError: for an image that is not there, or one that contradicts *launch*.
+    :raises LabError: if the host could not.
+    """
+
+    def __init__(self, profile: Profile, launch: Launch) -> None:
+        if launch.accel == "auto":
+            raise ValueError("which accelerator to take is not chosen yet")
+        require(profile)
+        self.profile = profile
+        self.launch = launch
+        self.directory = RunDirectory()
+        self._left = True
+        try:
+            self.files = copy_files(profile, self.directory.path)
+            self.birth = bear(profile, launch, self.files, self.directory.path, 1)
+        except BaseException:
+            self.directory.remove()
+            raise
+
+    def take(self) -> Self:
+        """From now on it belongs to the caller."""
+        self._left = False
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._left:
+            self._left = False
+            self.birth.discard()
+            self.directory.remove()
+
+
+def copy_files(profile: Profile, directory: Path) -> PrivateFiles:
+    """Copy what a guest may write to: the firmware's variables and the EFI directory.
+
+    :raises UsageError: if the profile names something that is not there.
+    :raises LabError: if the copy cannot be made.
+    """
+    boot = profile.boot
+    if boot.shape != "uefi":
+        return PrivateFiles()
+    code, variables = find_firmware(profile)
+    private, esp = directory / "efi-vars.fd", directory / "esp"
+    try:
+        copy_sparse(variables, private)
+        if boot.esp is not None:
+            copy_esp(boot.esp, esp)
+    except OSError as error:
+        raise LabError(f"cannot copy {error.filename} into {directory}: {error.strerror}") from error
+    return PrivateFiles((code, private), esp if boot.esp is not None else None)
+
+
+def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path, number: int) -> Birth:
+    """Start QEMU's process.
+
+    :param directory: for the console's files in the virtual clock and the gdbstub's socket.
+    :param number: 1 for the first life of the run; it keeps the files of several apart.
+    :raises UsageError: if profile and launch contradict each other, or there is no QEMU.
+    :raises LabError: if the host could not.
+    """
+    with ExitStack() as on_failure, ExitStack() as for_qemu:  # ends that QEMU inherits, and that we then let go of
+
+        def wire() -> tuple[socket.socket, int]:
+            near, far = socket.socketpair()
+            for_qemu.callback(far.close)
+            on_failure.callback(near.close)
+            return near, far.fileno()
+
+        qmp, qmp_end = wire()
+        console: socket.socket | Path
+        console_end: int | Path
+        if launch.clock == "virtual":
+            console = console_end = directory / f"console-{number}"
+            make_file_pair(console)
+        else:
+            console, console_end = wire()
+        control = control_end = log = log_end = None
+        if profile.guest.control == "com2":
+            control, control_end = wire()
+        if launch.accel == "tcg":
+            log, log_end = os.pipe()
+            for_qemu.callback(os.close, log_end)
+            on_failure.callback(os.close, log)
+        wires = Wires(
+            qmp=qmp_end,
+            console=console_end,
+            control=control_end,
+            log=log_end,
+            gdb=directory / f"gdb-{number}" if launch.gdb else None,
+            firmware=files.firmware,
+            esp=files.esp,
+        )
+        argv = qemu_argv(profile, launch, wires)
+        process = spawn(argv, pass_fds=wires.descriptors())
+        on_failure.pop_all()
+        return Birth(argv, process, qmp, console, control, log)
+
+
+def make_file_pair(path: Path) -> None:
+    """The files of a `pipe` chardev at *path*: a FIFO for input, a plain file for output, which loses nothing."""
+    os.mkfifo(path.with_name(path.name + ".in"), 0o600)
+    path.with_name(path.name + ".out").touch(0o600)

@@ -1,0 +1,1 @@
+"""Would the harness have caught it? Plays scenarios against images with known defects, and against clean ones."""

@@ -1,0 +1,123 @@
+"""Plays the cells of a zoo's matrix, several at once, each in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.engine.batch import BatchOptions, Planned, plan, run_planned
+from harness.errors import HarnessError, UsageError
+from harness.scenario.files import collect
+from harness.zoo.model import Defect, Zoo
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run to make: a detector against a defect, or, without one, against a clean image."""
+
+    detector: str
+    scenario: Path
+    image: str
+    seed: int
+    switch: str = ""
+    defect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of a cell."""
+
+    cell: Cell
+    verdict: str
+    cause: str  # `word: sentence`, "" for a pass
+    bundle: str
+    host_s: float
+
+
+def detectors(zoo: Zoo) -> dict[str, Path]:
+    """The zoo's scenarios by name.
+
+    :raises UsageError: for a wrong one, for two of one name, or for a file that makes several.
+    """
+    found: dict[str, Path] = {}
+    for scenario in collect([zoo.folder / d for d in zoo.file.detectors]):
+        if scenario.file is None or scenario.name in found or scenario.file in found.values():
+            raise UsageError(f"{scenario.file}: each detector is one scenario with a name of its own")
+        found[scenario.name] = scenario.file
+    for defect in zoo.defects:
+        for name in defect.by:
+            if name not in found:
+                raise UsageError(f"the defect {defect.name} names a detector {name!r} that is not there")
+    return found
+
+
+def defect_cells(zoo: Zoo, chosen: Iterable[Defect], *, every: bool) -> Iterator[Cell]:
+    """Each defect against its detectors; with *every* against all."""
+    known = detectors(zoo)
+    for defect in chosen:
+        switch = zoo.file.switch.replace("${name}", defect.name)
+        for name in known if every or not defect.by else defect.by:
+            yield Cell(name, known[name], zoo.file.image, 1, switch, defect.name)
+
+
+def clean_cells(zoo: Zoo, runs: int, first_seed: int) -> Iterator[Cell]:
+    """*runs* runs without a defect: the detectors in turn, on the clean images in turn, each with another seed."""
+    known = list(detectors(zoo).items())
+    images = zoo.file.clean or (zoo.file.image,)
+    for turn in range(runs):
+        name, path = known[turn % len(known)]
+        yield Cell(name, path, images[turn // len(known) % len(images)], first_seed + turn)
+
+
+def play_all(cells: list[Cell], runs_dir: Path, jobs: int, on_seen: Callable[[Seen], None]) -> list[Seen]:
+    """Play every cell, *jobs* at a time; the results in the order of the cells.
+
+    :raises HarnessError: what stopped a run from being made at all.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork of a process with an event loop is asking for trouble
+    pool = ProcessPoolExecutor(jobs, mp_context=context)
+    try:
+        waiting: dict[Future[Seen], int] = {pool.submit(play_cell, cell, runs_dir): i for i, cell in enumerate(cells)}
+        seen: dict[int, Seen] = {}
+        for future in as_completed(waiting):
+            seen[waiting[future]] = future.result()
+            on_seen(future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [seen[index] for index in range(len(cells))]
+
+
+def play_cell(cell: Cell, runs_dir: Path) -> Seen:
+    """Play one; the detector sees an image and nothing of what is wrong with it."""
+    options = BatchOptions(runs_dir=runs_dir, image=cell.image, seed=cell.seed)
+    scenario = collect([cell.scenario])[0]
+    planned = [_with_switch(item, cell.switch) for item in plan([scenario], options)]
+    try:
+        result = run_planned(planned, options)
+    except HarnessError as error:
+        raise type(error)(f"{cell.detector} on {cell.image} {cell.switch}: {error.what}", error.hint) from error
+    outcome = result.runs[0][1]
+    if outcome is None:
+        raise UsageError(f"the detector {cell.detector} is skipped", "a detector that does not run detects nothing")
+    if outcome.verdict.interrupted:
+        raise KeyboardInterrupt
+    first = outcome.verdict.first_cause
+    cause = f"{first.cause}: {first.what}" if first is not None else ""
+    return Seen(cell, str(outcome.verdict.verdict), cause, str(outcome.bundle.path), outcome.verdict.host_s)
+
+
+def drop(seen: Seen) -> None:
+    """Remove the evidence of a run that said what it should."""
+    shutil.rmtree(seen.bundle, ignore_errors=True)
+
+
+def _with_switch(planned: Planned, switch: str) -> Planned:
+    if not switch:
+        return planned
+    boot = planned.profile.boot
+    profile = replace(planned.profile, boot=replace(boot, cmdline=f"{boot.cmdline} {switch}".strip()))
+    return Planned(planned.scenario, profile, planned.clock)
