@@ -8,21 +8,18 @@ from typing import Any
 
 import click
 
-from harness.cli.common import default_runs_dir, json_option, refuse_unwritable
+from harness.cli.common import refuse_unwritable
+from harness.cli.options import accel_option, clock_option, file_option, json_option, junit_option, runs_dir_option
 from harness.errors import UsageError
 
 
 @click.command("boot")
 @click.argument("image", required=False)
-@click.option("--kernel", type=click.Path(path_type=Path, dir_okay=False), help="ELF with a PVH note, or bzImage.")
-@click.option("--initrd", type=click.Path(path_type=Path, dir_okay=False), help="Initial RAM disk for --kernel.")
+@file_option("--kernel", "ELF with a PVH note, or bzImage.")
+@file_option("--initrd", "Initial RAM disk for --kernel.")
 @click.option("--append", default="", help="Kernel command line for --kernel.")
-@click.option(
-    "--disk",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Disk image (raw or qcow2); opened through a throw-away overlay.",
-)
-@click.option("--cdrom", type=click.Path(path_type=Path, dir_okay=False), help="ISO image.")
+@file_option("--disk", "Disk image (raw or qcow2); opened through a throw-away overlay.")
+@file_option("--cdrom", "ISO image.")
 @click.option(
     "--esp", type=click.Path(path_type=Path, file_okay=False), help="EFI directory; copied, then served as a FAT disk."
 )
@@ -39,22 +36,12 @@ from harness.errors import UsageError
     show_default=True,
     help="Host seconds until everything expected has come.",
 )
-@click.option("--clock", type=click.Choice(["virtual", "wall"]), help="Clock instead of the image's default.")
-@click.option(
-    "--accel",
-    type=click.Choice(["tcg", "auto", "kvm"]),
-    default="tcg",
-    show_default=True,
-    help="QEMU accelerator; auto takes one that was proved to boot a guest.",
-)
+@clock_option
+@accel_option
 @click.option("--qemu-arg", "extra", multiple=True, help="A further QEMU argument word; repeatable.")
 @click.option("--screen", type=click.Choice(["not-blank"]), help="Also check the screen at the end.")
-@click.option(
-    "--runs-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where bundles go (default: runs/, or HARNESS_RUNS_DIR).",
-)
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file.")
+@runs_dir_option
+@junit_option
 @json_option
 def command(
     image: str | None,
@@ -73,7 +60,7 @@ def command(
     accel: str,
     extra: tuple[str, ...],
     screen: Any,
-    runs_dir: Path | None,
+    runs_dir: Path,
     junit: Path | None,
     as_json: bool,
 ) -> int:
@@ -134,7 +121,7 @@ def command(
         )
         report = Report(junit=junit, every_check=False, as_json=as_json, pages_of_passes=False)
         options = BatchOptions(
-            runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(),
+            runs_dir=runs_dir,
             accel=accel,
             head_start=head_start,
             on_done=report.add,

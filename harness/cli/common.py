@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from harness.errors import HarnessError, UsageError
 from harness.verdicts import EXIT_INTERRUPTED, EXIT_LAB, EXIT_USAGE
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def json_option(function: F) -> F:
-    """`--json`: one JSON document on stdout, nothing else there."""
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else there."
-    )(function)
 
 
 def emit(document: Any) -> None:
@@ -107,10 +98,15 @@ def _refuse(code: int, what: str, hint: str = "") -> int:
     if "--json" in sys.argv[1:]:
         verdict = "INCONCLUSIVE" if code == EXIT_LAB else None
         emit({"verdict": verdict, "exit_code": code, "error": what, "hint": hint})
+    say_error(what, hint)
+    return code
+
+
+def say_error(what: str, hint: str = "") -> None:
+    """What went wrong and what to do, on stderr."""
     say(f"harness: {what}")
     if hint:
         say(f"  {hint}")
-    return code
 
 
 def _forget_output() -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from harness.cli.common import emit, json_option, say
+from harness.cli.common import emit, say
+from harness.cli.options import accel_option, json_option
 
 if TYPE_CHECKING:
     from harness.targets.argv import Launch
@@ -33,9 +34,7 @@ _ESCAPE = 0x1D  # Ctrl-], as in telnet and virsh console
     "--vnc", is_flag=True, help="Also offer the screen over VNC on a free loopback port; the address is printed."
 )
 @click.option("--gdb", is_flag=True, help="Also offer a gdbstub on a private socket; the address is printed.")
-@click.option(
-    "--accel", type=click.Choice(["tcg", "auto", "kvm"]), default="tcg", show_default=True, help="QEMU accelerator."
-)
+@accel_option
 @json_option
 def command(image: str, vnc: bool, gdb: bool, accel: Literal["tcg", "auto", "kvm"], as_json: bool) -> int:
     """Boot IMAGE in the wall clock and connect this terminal to its serial console. Ctrl-] ends it.

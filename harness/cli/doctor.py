@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import click
 
-from harness.cli.common import emit, json_option, say
+from harness.cli.common import emit, say
+from harness.cli.options import json_option
 from harness.verdicts import EXIT_LAB
 
 TOOLS = {

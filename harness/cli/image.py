@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import emit, json_option, say
+from harness.cli.common import emit, say
+from harness.cli.options import json_option
 
 if TYPE_CHECKING:
     from harness.targets.profile import Profile

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import json_option, say
+from harness.cli.common import say
+from harness.cli.options import json_option
 from harness.verdicts import EXIT_NOTHING, EXIT_PASS, EXIT_PRODUCT
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import default_runs_dir, json_option, refuse_unwritable
+from harness.cli.common import refuse_unwritable
+from harness.cli.options import accel_option, clock_option, json_option, junit_option, runs_dir_option
 
 if TYPE_CHECKING:
     from harness.engine.batch import Planned
@@ -23,20 +24,10 @@ if TYPE_CHECKING:
     "--target", type=click.Path(path_type=Path), help="Target file (TOML) of a board or a recording, instead of QEMU."
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed instead of the scenario's.")
-@click.option("--clock", type=click.Choice(["virtual", "wall"]), help="Clock instead of the image's default.")
-@click.option(
-    "--accel",
-    type=click.Choice(["tcg", "auto", "kvm"]),
-    default="tcg",
-    show_default=True,
-    help="QEMU accelerator; auto takes one that was proved to boot a guest.",
-)
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file.")
-@click.option(
-    "--runs-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where bundles go (default: runs/, or HARNESS_RUNS_DIR).",
-)
+@clock_option
+@accel_option
+@junit_option
+@runs_dir_option
 @click.option(
     "--update-goldens",
     is_flag=True,
@@ -57,7 +48,7 @@ def command(
     clock: Any,
     accel: str,
     junit: Path | None,
-    runs_dir: Path | None,
+    runs_dir: Path,
     update_goldens: bool,
     pause_on_fail: bool,
     every_check: bool,
@@ -85,7 +76,7 @@ def command(
         report.add(planned, outcome)
 
     options = BatchOptions(
-        runs_dir=runs_dir.absolute() if runs_dir else default_runs_dir(),
+        runs_dir=runs_dir,
         image=image,
         target=target,
         seed=seed,

@@ -8,19 +8,13 @@ from typing import Any
 
 import click
 
-from harness.cli.common import default_runs_dir, emit, json_option, say
+from harness.cli.common import emit, say
+from harness.cli.options import json_option, runs_dir_option
 
 
 @click.group("runs")
 def command() -> None:
     """List and prune the bundles of finished runs."""
-
-
-_DIR = click.option(
-    "--runs-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where the bundles are (default: runs/, or HARNESS_RUNS_DIR).",
-)
 
 
 def _entries(runs_dir: Path) -> list[dict[str, Any]]:
@@ -44,16 +38,16 @@ def _entries(runs_dir: Path) -> list[dict[str, Any]]:
 
 
 @command.command("list")
-@_DIR
+@runs_dir_option
 @json_option
-def list_runs(runs_dir: Path | None, as_json: bool) -> int:
+def list_runs(runs_dir: Path, as_json: bool) -> int:
     """List bundles, oldest first, with verdict and size.
 
     \b
     Example:
       harness runs list
     """
-    entries = _entries(runs_dir or default_runs_dir())
+    entries = _entries(runs_dir)
     if as_json:
         emit({"runs": entries})
         return 0
@@ -61,24 +55,24 @@ def list_runs(runs_dir: Path | None, as_json: bool) -> int:
         size = f"{entry['bytes'] / 1e6:.1f} MB"
         say(f"{entry['verdict'] or 'unfinished':<16}{size:>9}  {entry['bundle']}")
     if not entries:
-        say(f"no runs in {runs_dir or default_runs_dir()}")
+        say(f"no runs in {runs_dir}")
     return 0
 
 
 @command.command("prune")
-@_DIR
+@runs_dir_option
 @click.option("--keep", type=click.IntRange(0), default=20, show_default=True, help="Keep this many of the newest.")
 @click.option("--keep-failed/--all", default=True, show_default=True, help="Keep every run that did not pass.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, remove nothing.")
 @json_option
-def prune(runs_dir: Path | None, keep: int, keep_failed: bool, dry_run: bool, as_json: bool) -> int:
+def prune(runs_dir: Path, keep: int, keep_failed: bool, dry_run: bool, as_json: bool) -> int:
     """Remove old bundles. A run that is still under way (no verdict yet) stays with --keep-failed.
 
     \b
     Example:
       harness runs prune --keep 5 --dry-run
     """
-    entries = _entries(runs_dir or default_runs_dir())
+    entries = _entries(runs_dir)
     old = entries[: max(0, len(entries) - keep)]
     gone = [e for e in old if not keep_failed or e["verdict"] == "PASS"]
     for entry in gone:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import emit, json_option, say
+from harness.cli.common import emit, say
+from harness.cli.options import json_option
 from harness.errors import UsageError
 from harness.verdicts import EXIT_USAGE
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import default_runs_dir, emit, json_option, say, say_lines
+from harness.cli.common import default_runs_dir, emit, say, say_lines
+from harness.cli.options import json_option
 
 if TYPE_CHECKING:
     from harness.zoo.matrix import Row

@@ -30,6 +30,12 @@ _NEEDS: dict[str, tuple[Capability, ...]] = {
 
 def refuse_what_cannot_be_done(scenario: Scenario, target: Target) -> None:
     """:raises UsageError: naming every step that *target* cannot do, and what it lacks."""
+    if scenario.proof is not None and Capability.PROOF not in target.capabilities:
+        raise UsageError(
+            f"the frames of {target.name} cannot be proved one by one, as the scenario {scenario.name} asks",
+            "it takes the virtual clock, and a guest with an identity strip and the proof rendezvous: identity and"
+            " prove_words in its profile (docs/frames.md)",
+        )
     if all(capability in target.capabilities for step in scenario.steps for capability in _needs(step)):
         return
     from harness.scenario.steps import describe

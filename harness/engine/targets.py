@@ -32,6 +32,7 @@ def target_factory(options: BatchOptions) -> TargetFactory:
             vnc=options.vnc,
             gdb=options.gdb,
             share_console=options.share_console,
+            prove=scenario.proof is not None,
         )
         return QemuTarget(profile, launch)
 

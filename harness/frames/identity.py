@@ -17,6 +17,7 @@ STRIP_WIDTH = 32  # pixels at the right edge; what is left of them is the deskto
 BAND_HEIGHT = 48
 
 _CELL = 4
+_HEAD, _TAIL = 0xA5, 0x5A  # first and last byte of a band
 _WHITE = 0xFFFFFF
 _KNOWN = 256  # frames whose digest is remembered; a few hundred bytes each
 
@@ -99,11 +100,19 @@ def decode_strip(pixels: Pixels) -> Identity:
     return Identity(tuple(_band(i, bool(whole[i]), data[i].tobytes(), places[i]) for i in range(count)))
 
 
+def cells_of(number: int, crc: int, bands: int) -> NDArray[np.bool_]:
+    """What the strip of a frame shows, True where a cell is white; shape (bands, 12 rows, 8 columns)."""
+    head = bytes([_HEAD]) + number.to_bytes(4, "big") + crc.to_bytes(4, "big")
+    before = crc8(head)
+    rows = [[*head, band, _CRC8[before ^ band], _TAIL] for band in range(bands)]
+    return np.unpackbits(np.array(rows, np.uint8), axis=1).reshape(bands, -1, 8).view(np.bool_)
+
+
 def _band(index: int, whole: bool, data: bytes, foreign: tuple[int, int] | None) -> Band:
     if (
         not whole
         or foreign is not None
-        or (data[0], data[9], data[11]) != (0xA5, index, 0x5A)
+        or (data[0], data[9], data[11]) != (_HEAD, index, _TAIL)
         or crc8(data[:10]) != data[10]
     ):
         return Band(index, ok=False, foreign=foreign)

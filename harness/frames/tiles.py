@@ -23,8 +23,8 @@ def _weights(height: int, width: int) -> Table:
     return np.array(powers, np.uint64).reshape(height, width)
 
 
-def _tile_row(rows: Pixels, table: Table) -> None:
-    """Fill one row of the table from at most `TILE` pixel rows; the last tile may be narrower."""
+def tile_row(rows: Pixels, table: Table) -> None:
+    """Fill one row of a table from at most `TILE` rows of pixels 0x00RRGGBB; the last tile may be narrower."""
     height, width = rows.shape
     whole = width // TILE * TILE
     if whole:
@@ -58,7 +58,7 @@ class TileTable:
         for index, top in enumerate(range(0, height, TILE)):
             rows = desktop[top : top + TILE]
             if before is None or not np.array_equal(rows, before[top : top + TILE]):
-                _tile_row(rows, self._table[index])
+                tile_row(rows, self._table[index])
         self._pixels = desktop
         return self._table
 

@@ -19,6 +19,7 @@ Pixels = NDArray[np.uint32]
 
 PROOF_LASTS = 16  # pictures; a guest that turns to another page of its memory is found out after at most so many
 _COLOUR = np.uint32(0xFFFFFF)
+_VECTORS = 1024  # pieces that one call of the kernel takes (IOV_MAX)
 _FAILURES = 3  # proofs that may fail before this screen counts as one that cannot be read so
 
 
@@ -51,8 +52,38 @@ def read_process(pid: int, address: int, into: NDArray[np.uint32]) -> None:
         raise OSError(number, os.strerror(number) if number else f"only {got} of {length} bytes could be read")
 
 
+class SplitReader:
+    """Reads a screen from another process into two arrays at once: what is left of a column, and what is right of it.
+
+    Each part is then one block of memory, which a whole screen's part is not. As fast as reading into one array.
+    """
+
+    def __init__(self, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> None:
+        """*left* and *right* have as many rows as the screen, and its width together; they are filled by `read`."""
+        self._parts = left, right  # keeps them alive: their addresses stand in the vectors
+        self._row = (left.shape[1] + right.shape[1]) * 4
+        sides = [(part.ctypes.data, part.shape[1] * 4) for part in (left, right)]
+        self._vectors = []
+        for top in range(0, left.shape[0], _VECTORS // 2):
+            rows = range(top, min(top + _VECTORS // 2, left.shape[0]))
+            pieces = [_Vector(base + y * size, size) for y in rows for base, size in sides]
+            self._vectors.append((top, len(rows), (_Vector * len(pieces))(*pieces)))
+
+    def read(self, pid: int, address: int) -> None:
+        """:raises OSError: as `read_process`."""
+        for top, rows, vectors in self._vectors:
+            length = rows * self._row
+            remote = _Vector(address + top * self._row, length)
+            got = _libc.process_vm_readv(pid, vectors, len(vectors), ctypes.byref(remote), 1, 0)
+            if got != length:
+                number = ctypes.get_errno() if got < 0 else 0
+                raise OSError(number, os.strerror(number) if number else f"only {got} of {length} bytes could be read")
+
+
 @dataclass(frozen=True, slots=True)
-class _Proof:
+class Place:
+    """Where the framebuffer lies in QEMU's process; *shape* is (height, width) in pixels of four bytes."""
+
     pid: int
     address: int
     shape: tuple[int, ...]
@@ -68,13 +99,18 @@ class VramReader:
 
     def __init__(self, session: QmpSession) -> None:
         self._session = session
-        self._proof: _Proof | None = None
+        self._proof: Place | None = None
         self._used = 0
         self._failures = 0
         self._buffer: Pixels = np.empty((0, 0), np.uint32)
         self._last: tuple[str, Pixels, str] | None = None
         self.why = "not proved yet"
         """Why pictures are not taken this way; empty while they are."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where the pixels were found that were equal to the last screendump; None if a proof is due first."""
+        return self._proof if self._proof is not None and self._proof.pid == self._session.pid else None
 
     @property
     def hopeless(self) -> bool:
@@ -93,7 +129,7 @@ class VramReader:
             self.doubt(f"QEMU's memory cannot be read: {error}")
             return None
 
-    def _look(self, proof: _Proof) -> tuple[Pixels, str]:
+    def _look(self, proof: Place) -> tuple[Pixels, str]:
         """Into one buffer every time: fresh memory costs a page fault every 4 KiB, 1 ms at 1920×1080."""
         if self._buffer.shape != proof.shape:
             self._buffer = np.empty(proof.shape, np.uint32)
@@ -126,7 +162,7 @@ class VramReader:
         self._proof, self.why = None, why
         self._failures += 1
 
-    async def _locate(self, shape: tuple[int, ...]) -> _Proof:
+    async def _locate(self, shape: tuple[int, ...]) -> Place:
         pid = self._session.pid
         if pid is None:
             raise LabError("QEMU's process is not known")
@@ -135,4 +171,4 @@ class VramReader:
             raise LabError("no display device has a framebuffer")
         if shape[0] * shape[1] * 4 > region.size:
             raise LabError(f"the framebuffer of {region.size} bytes cannot hold the screen")
-        return _Proof(pid, await gpa2hva(self._session, region.address), shape)
+        return Place(pid, await gpa2hva(self._session, region.address), shape)

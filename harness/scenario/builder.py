@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from harness.scenario import steps as s
-from harness.scenario.model import ClockMode, Responder, Rules, Scenario
+from harness.scenario.measuring import Statistic
+from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
 
 
 class ScenarioBuilder:
@@ -58,6 +59,10 @@ class ScenarioBuilder:
 
     def rules(self, *families: str) -> Self:
         self._scenario = replace(self._scenario, rules=Rules(families=families))
+        return self
+
+    def prove(self, against: Literal["identity", "scene"] = "identity", *, damage: bool = True) -> Self:
+        self._scenario = replace(self._scenario, proof=Proof(against=against, damage=damage))
         return self
 
     def respond(
@@ -127,6 +132,33 @@ class ScenarioBuilder:
     def dialogue(self, *exchanges: tuple[str, str | None], timeout: float | None = None) -> Self:
         return self._add(
             s.Dialogue(exchange=tuple(s.Exchange(expect=e, send=t) for e, t in exchanges), timeout=timeout)
+        )
+
+    def measure(
+        self,
+        name: str,
+        of: str,
+        field: str | int = "",
+        statistic: Statistic = "mean",
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        stored: bool = False,
+        tolerance: float = 2.0,
+        since: Literal["action", "boot", "start"] = "boot",
+    ) -> Self:
+        return self._add(
+            s.Measure(
+                name=name,
+                of=of,
+                field=field,
+                statistic=statistic,
+                at_least=at_least,
+                at_most=at_most,
+                stored=stored,
+                tolerance=tolerance,
+                since=since,
+            )
         )
 
     def check_frame(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -47,10 +48,30 @@ def golden_checks(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _locate(path: Path) -> Path:
-    if path.exists() or path.is_absolute():
+    """:raises UsageError: if there is no such file or folder, with the nearest name there is."""
+    if path.exists():
         return path
     shipped = data_folder("scenarios")
-    for candidate in (shipped / path, shipped.parent / path) if shipped is not None else ():
-        if candidate.exists():
-            return candidate
-    return path
+    bases = [Path()] if shipped is None else [Path(), shipped, shipped.parent]
+    for base in bases:
+        if (base / path).exists():
+            return base / path
+    near = next(filter(None, (_nearest(base, path) for base in bases)), None)
+    raise UsageError(f"there is no scenario {path}" + (f" (did you mean '{near}'?)" if near is not None else ""))
+
+
+def _nearest(base: Path, path: Path) -> Path | None:
+    """*path* with each part that is not there replaced by the most similar one that is."""
+    found = base if not path.is_absolute() else Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        if not (found / part).exists():
+            try:
+                names = [p.name for p in found.iterdir() if p.is_dir() or p.suffix == ".toml"]
+            except OSError:
+                return None
+            near = get_close_matches(part, names, n=1) or get_close_matches(f"{part}.toml", names, n=1)
+            if not near:
+                return None
+            part = near[0]  # noqa: PLW2901 - the part that was meant
+        found /= part
+    return found

@@ -17,7 +17,7 @@ from harness.markers.match import Pattern
 from harness.measure.stored import read_values, values_file
 from harness.scenario import expand
 from harness.scenario.measuring import Measure
-from harness.scenario.model import ClockMode, Responder, Rules, Scenario
+from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
 from harness.scenario.steps import Boot, CheckFrame, Count, Dialogue, Expect, Pointer, Relaunch, Reset, Step
 from harness.toml import Problem, TomlFile, load_toml, refuse, validate
 from harness.toml_positions import Loc
@@ -42,6 +42,7 @@ class ScenarioFile:
     ignore_crash: tuple[str, ...] = ()
     rules: Rules = field(default_factory=Rules)
     respond: tuple[Responder, ...] = ()
+    proof: Proof | None = None
     step: tuple[Annotated[Step, Field(discriminator="do")], ...] = ()
 
 
@@ -68,7 +69,9 @@ def _load(path: Path, document: TomlFile) -> Iterator[Scenario]:
                 loc = (*placed[loc[1]][1], *loc[2:])
             return document.locate(loc)
 
-        parsed = validate(_ADAPTER, path, TomlFile({**head, "step": [s for s, _ in placed]}, locate))
+        head = expand.typed(head, ScenarioFile)
+        steps = [expand.typed(step, _step_type(step)) for step, _ in placed]
+        parsed = validate(_ADAPTER, path, TomlFile({**head, "step": steps}, locate))
         problems = list(_problems(parsed))
         if problems:
             raise refuse(path, locate, problems)
@@ -91,6 +94,12 @@ def _with_stored_values(steps: tuple[Step, ...], path: Path) -> tuple[Step, ...]
         replace(step, approved=values.get(step.name)) if isinstance(step, Measure) and step.stored else step
         for step in steps
     )
+
+
+def _step_type(step: Any) -> Any:
+    """The class of a step as it stands in a file; `Any` if it names none, which the validation tells."""
+    do = step.get("do") if isinstance(step, dict) else None
+    return STEP_TYPES.get(do, Any) if isinstance(do, str) else Any
 
 
 def _problems(scenario: ScenarioFile) -> Iterator[Problem]:

@@ -43,6 +43,20 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Have every presented frame looked at, in the virtual clock, while the guest stands still after it.
+
+    `against` is `identity` (numbers without a gap, whole strips, pixels that have their checksums) or `scene` (pixels
+    equal to the computed oracle as well). With `damage` no pixel may change that the scene gives no reason to change;
+    that is said only of frames whose scene is known.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    against: Literal["identity", "scene"] = "identity"
+    damage: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One scenario after expansion: no parameters left, a flat list of steps."""
 
@@ -63,6 +77,7 @@ class Scenario:
     ignore_crash: tuple[str, ...] = ()  # built-in crash patterns' matches that this scenario provokes on purpose
     rules: Rules = field(default_factory=Rules)
     respond: tuple[Responder, ...] = ()
+    proof: Proof | None = None  # every presented frame is checked
     steps: tuple[Step, ...] = ()
     folder: Path = Path()  # where the scenario file lies: goldens and pictures are relative to it
     file: Path | None = None

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.scenario.model import Responder, Rules, Scenario
+from harness.scenario.model import Proof, Responder, Rules, Scenario
 
 if TYPE_CHECKING:
     from harness.scenario.steps import Step
@@ -27,12 +27,13 @@ def from_json(data: Mapping[str, Any]) -> Scenario:
     """What `to_json` wrote. For data of the harness's own making: nothing is validated."""
     steps = tuple(_step(step) for step in data["steps"])
     scenario = Scenario(
-        **{k: _tuples(v) for k, v in data.items() if k not in {"steps", "rules", "respond", "folder", "file"}}
+        **{k: _tuples(v) for k, v in data.items() if k not in {"steps", "rules", "respond", "proof", "folder", "file"}}
     )
     return replace(
         scenario,
         steps=steps,
         rules=Rules(families=tuple(data["rules"]["families"])),
+        proof=Proof(**data["proof"]) if data.get("proof") else None,
         respond=tuple(Responder(**{k: _tuples(v) for k, v in r.items()}) for r in data["respond"]),
         folder=Path(data["folder"]),
         file=Path(data["file"]) if data["file"] else None,

@@ -15,6 +15,7 @@ _DEFAULT_CPU = {"x86_64": "qemu64", "aarch64": "cortex-a57"}
 _DISK_DEVICES = {"virtio": "virtio-blk-pci", "ide": "ide-hd", "scsi": "scsi-hd"}
 _DISPLAYS = ("VGA", "vga", "ramfb", "bochs-display", "virtio-gpu", "qxl")  # parts of the names of display devices
 EXIT_PORT = 0x501  # of isa-debug-exit, in bytes 0x501-0x504
+PROOF_PORT, PROOF_IRQ = 0x3E8, 5  # COM3, on a line that neither COM1, COM2 nor the PCI bus uses
 QBOOT = "qboot.rom"
 # Host threads take over a virtio queue by ioeventfd: the instant at which they do is the host's, not the guest's.
 _VIRTIO = ("virtio-blk-pci", "virtio-scsi-pci", "virtio-serial-pci", "virtio-net-pci")
@@ -61,6 +62,7 @@ class Launch:
     vnc: bool = False  # a VNC server on the loopback interface, on a free port
     gdb: bool = False  # a gdbstub on a socket in the run directory
     share_console: bool = False  # a socket in the run directory on which a person can join the console
+    prove: bool = False  # the guest waits after each frame until it was looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Wires:
     qmp: int
     console: int | Path  # a socket; in the virtual clock the path of a pair of files PATH.in and PATH.out
     control: int | None = None
+    proof: int | None = None
     log: int | None = None  # write end of a pipe for QEMU's log
     gdb: Path | None = None
     firmware: tuple[Path, Path] | None = None  # UEFI code, and the private copy of its variables
@@ -77,7 +80,7 @@ class Wires:
 
     def descriptors(self) -> list[int]:
         """Those that the child has to inherit."""
-        wanted = (self.qmp, self.console, self.control, self.log)
+        wanted = (self.qmp, self.console, self.control, self.proof, self.log)
         return [fd for fd in wanted if isinstance(fd, int)]
 
 
@@ -154,6 +157,10 @@ def _streams(launch: Launch, wires: Wires) -> Iterator[Option]:
     if wires.control is not None:
         yield _keyed("chardev", "socket", id="control", fd=wires.control)
         yield Option("serial", "chardev:control")
+    if wires.proof is not None:
+        yield _keyed("chardev", "socket", id="proof", fd=wires.proof)
+        # Not by -serial: that would give it COM1's interrupt, and an ISA line has one owner.
+        yield _keyed("device", "isa-serial", chardev="proof", iobase=hex(PROOF_PORT), irq=PROOF_IRQ)
     if wires.log is not None:
         yield Option("d", "cpu_reset")  # says "Triple fault" where there was one; only TCG does
         yield Option("D", f"/dev/fd/{wires.log}")
@@ -193,12 +200,13 @@ def _firmware(profile: Profile, wires: Wires) -> Iterator[Option]:
 def _kernel(profile: Profile, launch: Launch) -> Iterator[Option]:
     boot = profile.boot
     free = profile.guest.free_words if launch.clock == "wall" else ""
+    words = " ".join(w for w in (boot.cmdline, free, profile.guest.prove_words if launch.prove else "") if w)
     if boot.kernel is not None:
         yield Option("kernel", str(boot.kernel))
     if boot.initrd is not None:
         yield Option("initrd", str(boot.initrd))
-    if boot.cmdline or free:
-        yield Option("append", f"{boot.cmdline} {free}".strip())
+    if words:
+        yield Option("append", words)
 
 
 def _ide_places(profile: Profile) -> Iterator[dict[str, Value]]:

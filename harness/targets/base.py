@@ -24,6 +24,7 @@ class Capability(StrEnum):
     POWER = "power"  # reset and power can be cycled
     RELAUNCH = "relaunch"  # a new machine on the same disks
     VIRTUAL_CLOCK = "virtual-clock"
+    PROOF = "proof"  # the guest stands still after each frame until it was looked at
 
 
 RECORDING_ENDED = "recording-ended"
@@ -55,6 +56,11 @@ class Target(Protocol):
     @property
     def control(self) -> BytePort | None:
         """The control channel where it has a port of its own; None where it rides on the console or is missing."""
+        ...
+
+    @property
+    def proof(self) -> BytePort | None:
+        """The port of the proof rendezvous; None where frames are not proved."""
         ...
 
     @property

@@ -37,6 +37,7 @@ class Birth(NamedTuple):
     qmp: socket.socket
     console: socket.socket | Path  # in the virtual clock the path of a pair of files: PATH.in is a FIFO, PATH.out grows
     control: socket.socket | None
+    proof: socket.socket | None
     log: int | None  # read end of the pipe with QEMU's log
 
     def discard(self) -> None:
@@ -44,7 +45,7 @@ class Birth(NamedTuple):
         with suppress(ProcessLookupError):
             os.killpg(self.process.popen.pid, signal.SIGKILL)
         self.process.popen.wait()
-        for end in (self.qmp, self.console, self.control):
+        for end in (self.qmp, self.console, self.control, self.proof):
             if isinstance(end, socket.socket):
                 end.close()
         for descriptor in (self.log, self.process.output):
@@ -135,9 +136,11 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
             make_file_pair(console)
         else:
             console, console_end = wire()
-        control = control_end = log = log_end = None
+        control = control_end = proof = proof_end = log = log_end = None
         if profile.guest.control == "com2":
             control, control_end = wire()
+        if launch.prove:
+            proof, proof_end = wire()
         if launch.accel == "tcg":
             log, log_end = os.pipe()
             for_qemu.callback(os.close, log_end)
@@ -146,6 +149,7 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
             qmp=qmp_end,
             console=console_end,
             control=control_end,
+            proof=proof_end,
             log=log_end,
             gdb=directory / f"gdb-{number}" if launch.gdb else None,
             firmware=files.firmware,
@@ -154,7 +158,7 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
         argv = qemu_argv(profile, launch, wires)
         process = spawn(argv, pass_fds=wires.descriptors())
         on_failure.pop_all()
-        return Birth(argv, process, qmp, console, control, log)
+        return Birth(argv, process, qmp, console, control, proof, log)
 
 
 def make_file_pair(path: Path) -> None:

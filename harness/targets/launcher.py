@@ -47,6 +47,7 @@ class Life:
     child: ChildProcess
     console: SocketPort | FilePair
     control: SocketPort | None
+    proof: SocketPort | None
     log: Tail | None
     vcpus: tuple[int, ...]  # thread ids, in order of the CPUs
 
@@ -75,10 +76,13 @@ async def come_up(birth: Birth, session: QmpSession) -> Life:
         else:
             console = SocketPort(birth.console, "the console")
         on_failure.push_async_callback(console.close)
-        control = log = None
+        control = proof = log = None
         if birth.control is not None:
             control = SocketPort(birth.control, "the control channel")
             on_failure.push_async_callback(control.close)
+        if birth.proof is not None:
+            proof = SocketPort(birth.proof, "the proof port")
+            on_failure.push_async_callback(proof.close)
         if birth.log is not None:
             log = Tail(birth.log)
             on_failure.callback(log.close)
@@ -88,7 +92,7 @@ async def come_up(birth: Birth, session: QmpSession) -> Life:
         except LabError as error:
             raise await _failure(child, birth.argv, error) from error
         on_failure.pop_all()
-        return Life(birth.argv, child, console, control, log, tuple(int(cpu["thread-id"]) for cpu in cpus))
+        return Life(birth.argv, child, console, control, proof, log, tuple(int(cpu["thread-id"]) for cpu in cpus))
 
 
 async def _failure(child: ChildProcess, argv: list[str], error: LabError) -> HarnessError:

@@ -103,6 +103,7 @@ class Guest:
     crash_texts: tuple[str, ...] = ()  # patterns that mean the guest died
     exit_device: bool = False  # isa-debug-exit at 0x501
     free_words: str = ""  # kernel command line words added in the wall clock
+    prove_words: str = ""  # words that turn on the proof rendezvous on COM3 (docs/protocol.md); empty: it has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ class QemuTarget:
         self._head_start = head_start
         self._console = LifePort()
         self._control = LifePort() if profile.guest.control == "com2" else None
+        self._proof = LifePort() if self.launch.prove else None
         self._session: QmpSession | None = None
         self._resetter: Resetter | None = None
         self._directory: RunDirectory | None = None
@@ -74,6 +75,7 @@ class QemuTarget:
             Capability.SCREEN: guest.display,
             Capability.INPUT: guest.input,
             Capability.VIRTUAL_CLOCK: self.launch.clock == "virtual",
+            Capability.PROOF: self.launch.clock == "virtual" and guest.identity and bool(guest.prove_words),
         }
         return frozenset(capability for capability, there in wanted.items() if there)
 
@@ -84,6 +86,10 @@ class QemuTarget:
     @property
     def control(self) -> LifePort | None:
         return self._control
+
+    @property
+    def proof(self) -> LifePort | None:
+        return self._proof
 
     @property
     def qmp(self) -> QmpSession | None:
@@ -139,8 +145,8 @@ class QemuTarget:
 
         :raises LabError: if QEMU refused, or is gone.
         """
-        self.mark()
         await self._qmp().execute("cont")
+        self.mark()  # after it: the guest need not wait for half a millisecond of reading /proc
 
     async def stop_vm(self) -> None:
         """Stop the virtual CPUs; nothing changes in the machine until `go`."""
@@ -240,7 +246,7 @@ class QemuTarget:
         return self._session
 
     def _ports(self) -> list[LifePort]:
-        return [port for port in (self._console, self._control) if port is not None]
+        return [port for port in (self._console, self._control, self._proof) if port is not None]
 
     async def _begin(self, journal: Journal, birth: Birth) -> None:
         """The next life begins."""
@@ -263,11 +269,12 @@ class QemuTarget:
             seed=self.launch.seed,
         )
         self._shutdown_reason = None
-        self.mark()
         await self._note_addresses(self._directory.path)
         self._console.attach(life.console)
         if self._control is not None and life.control is not None:
             self._control.attach(life.control)
+        if self._proof is not None and life.proof is not None:
+            self._proof.attach(life.proof)
 
     async def _note_addresses(self, directory: Path) -> None:
         if self.launch.share_console:

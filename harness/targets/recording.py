@@ -84,6 +84,11 @@ class RecordingTarget:
         return None
 
     @property
+    def proof(self) -> None:
+        """Nor does it wait for anybody."""
+        return None
+
+    @property
     def qmp(self) -> None:
         """A recording has none."""
         return None

@@ -156,6 +156,11 @@ class SerialTarget:
         return self._control
 
     @property
+    def proof(self) -> None:
+        """A board's screen cannot be looked at."""
+        return None
+
+    @property
     def qmp(self) -> None:
         """A board has none."""
         return None

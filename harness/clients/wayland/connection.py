@@ -161,13 +161,13 @@ class Connection:
             raise
 
     async def roundtrip(self, timeout: float | None = None) -> list[Event]:
-        """Wait until the compositor handled every request so far; what it said meanwhile.
+        """Wait until the compositor handled every request so far; what it said meanwhile, but for ids that it freed.
 
         :raises Unanswered: if it is idle and has not answered `wl_display.sync`.
         """
         callback = self.display.sync()
         events = await self.wait(lambda event: event.object is callback, timeout)
-        return [event for event in events if event.object is not callback]
+        return [event for event in events if event.object is not callback and event.name != "delete_id"]
 
     async def close(self) -> None:
         """End the connection. Can be called again."""

@@ -1,16 +1,36 @@
-/* The verbs of the control protocol. */
+/* The verbs of the control protocol: tables of commands, one in each *_commands.c, and what their functions use. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include "arguments.h"
+#include "windows.h"
 
 struct reply {
     bool refused;
-    char text[256];         /* payload of the answer: "ok ...", or the reason and its detail */
+    char text[1025];        /* payload of the answer: "ok ...", or the reason and its detail */
     size_t length;
     char reason[16];        /* when refused */
     void (*afterwards)(void);   /* to do once the answer is sent; may not return */
 };
 
+struct command {
+    const char *verb;
+    /* The arguments are checked, in the order of the parameters; the reply holds "ok". */
+    void (*run)(const struct argument *arguments, struct reply *reply);
+    struct parameter parameters[PARAMETERS_MOST];       /* up to the one without a key */
+};
+
+/* Each table ends with an empty entry. */
+extern const struct command desktop_commands[], run_commands[], crash_commands[], tunnel_commands[],
+    client_commands[], measure_commands[], device_commands[];
+
+#define PARAMETER_NUMBER(key, low, high) { key, INTEGER, false, low, high }
+#define PARAMETER_ID PARAMETER_NUMBER("id", 1, WINDOW_IDS)
+
 /* Executes a command's payload (changed by parsing) and fills the reply. */
 void commands_execute(char *payload, struct reply *reply);
 void commands_refuse(struct reply *reply, const char *reason, const char *detail);
+/* Adds to the reply's text; words begin with the space before them. */
+__attribute__((format(printf, 2, 3))) void reply_say(struct reply *reply, const char *format, ...);
+/* The window that the first argument names; NULL: refused. */
+struct window *command_window(const struct argument *arguments, struct reply *reply);

@@ -21,7 +21,7 @@ enum {
 static char line[LINE_MOST + 1];
 static size_t line_length;          /* over LINE_MOST: too long, the rest is dropped */
 static uint16_t last_sequence;      /* of the last command answered, 0: none */
-static char last_answer[320];
+static char last_answer[PAYLOAD_AT + PAYLOAD_MOST + 1 + CRC_DIGITS + 2];
 static size_t last_answer_length;
 
 static enum serial_port port(void)
