@@ -14,6 +14,7 @@ debian_packages=(
     "git                  command git"
     "libc6-dev            file    /usr/include/stdio.h"
     "libmagickwand-6.q16-6 file   /usr/lib/*/libMagickWand-6.Q16.so.6"
+    "libwayland-dev       file    /usr/share/wayland/wayland.xml"
     "make                 command make"
     "memtest86+           file    /boot/memtest86+x64.bin"
     "ovmf                 file    /usr/share/OVMF/OVMF_CODE_4M.fd"
@@ -25,6 +26,8 @@ debian_packages=(
     "qemu-utils           command qemu-img"
     "socat                command socat"
     "u-boot-qemu          file    /usr/lib/u-boot/qemu_arm64/u-boot.bin"
+    "wayland-protocols    file    /usr/share/wayland-protocols/stable/xdg-shell/xdg-shell.xml"
+    "weston               command weston"
     "xz-utils             command xz"
 )
 

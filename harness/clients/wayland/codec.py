@@ -215,7 +215,7 @@ class _Reader:
 
 
 def _fixed(value: float) -> int:
-    """As 24.8 fixed point, rounded to the nearest, ties to even, as libwayland's `wl_fixed_from_double` does."""
+    """As 24.8 fixed point, rounded to the nearest, ties to even, as `wl_fixed_from_double` of libwayland 1.21 does."""
     if not math.isfinite(value):
         raise ValueError("not finite")
     return round(value * 256)

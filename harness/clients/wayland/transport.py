@@ -19,7 +19,7 @@ Runs: TypeAlias = Sequence[tuple[int, int]]
 
 
 FDS_LIMIT = 16
-"""Descriptors in one `send`: the reference guest keeps so many for a connection; libwayland has room for 28 (`MAX_FDS_OUT`)."""
+"""Descriptors in one `send`: the reference guest holds so many for a connection, libwayland 28 (`MAX_FDS_OUT`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ GLOBALS = {
     5: ("other_thing", 1),
 }
 KEYMAP = b"xkb_keymap {" + b" " * 1300 + b"};\0"
-_ERRORS = {Fault.OBJECT: 0, Fault.ARGUMENT: 0, Fault.NEW_ID: 0}  # wl_display.invalid_object; else invalid_method
+_ERRORS = {Fault.OBJECT: 0}  # wl_display.invalid_object; all others are invalid_method, as in libwayland
 
 
 class Memory:

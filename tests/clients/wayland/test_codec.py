@@ -13,7 +13,7 @@ from harness.clients.wayland.framing import MESSAGE_LIMIT, Frame, FrameSplitter
 from harness.clients.wayland.protocol import standard
 from harness.errors import UsageError
 
-from .strategies import ids, messages
+from .strategies import ids, messages, unhurried
 
 I = standard()  # noqa: E741
 ATTACH = I["wl_surface"].request("attach")
@@ -63,6 +63,7 @@ def test_descriptors_go_beside_the_bytes_in_order():
 
 
 @given(ids, messages, st.binary(max_size=12))
+@unhurried
 def test_every_message_with_any_values_comes_back_and_its_bytes_too(sender, drawn, padding):
     message, values = drawn
     encoded = encode(sender, message, values, padding)
@@ -155,9 +156,11 @@ def test_a_header_that_cannot_be_right_ends_the_stream(size):
     assert isinstance(second, WireError)
     assert (second.fault, second.object_id, second.opcode) == (Fault.SIZE, 5, 3)
     assert splitter.feed(good) == []
+    assert splitter.pending == 0
 
 
 @given(st.lists(st.binary(max_size=5).map(lambda b: Frame(len(b), 3, b * 4)), max_size=8), st.data())
+@unhurried
 def test_frames_are_the_same_however_the_stream_is_cut(frames, data):
     stream = b"".join(item.to_bytes() for item in frames)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))

@@ -49,7 +49,7 @@ def test_more_than_one_command_carries_goes_in_pieces_both_ways():
             surface.damage(n, 1, 2, 3)
         for _ in range(100):
             connection.display.sync()
-        events = await connection.roundtrip()
+        events = await connection.dispatch()
         assert [call.values[0] for call in compositor.calls if call.name == "wl_surface.damage"] == list(range(300))
         return [event.name for event in events].count("done")
 

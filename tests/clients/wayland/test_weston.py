@@ -104,9 +104,10 @@ def test_a_compositor_that_is_not_there_ends_the_client_and_is_told():
     async def run():
         async with weston() as compositor:
             async with RecordingProxy.open(compositor.parent / "proxy", compositor.parent / "nobody") as proxy:
-                reader, _ = await asyncio.open_unix_connection(str(compositor.parent / "proxy"))
+                client = await SocketTransport.connect(compositor.parent / "proxy")
                 async with asyncio.timeout(LIMIT):
-                    assert await reader.read() == b""
+                    assert (await client.recv()).closed
+                await client.close()
             return proxy.sessions
 
     with pytest.raises(FileNotFoundError):
@@ -173,10 +174,8 @@ def test_a_real_compositor_names_our_protocol_error():
         return raised.value
 
     error, _ = client(body)
-    assert (error.interface, error.name) == ("wl_shm_pool", "1") or (error.interface, error.name) == (
-        "wl_shm",
-        "invalid_stride",
-    )
+    # libwayland-server 1.21 posts it on the pool, which has no error enum; the code is wl_shm's invalid_stride.
+    assert (error.interface, error.code, error.name) == ("wl_shm_pool", 1, "1")
 
 
 @pytest.mark.parametrize(
