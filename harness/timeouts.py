@@ -24,6 +24,7 @@ class Timeouts:
     input_confirm: float = 5.0  # key to marker takes 2 ms
     step: float = 30.0  # default limit of a waiting step that states none
     run: float = 600.0  # default limit of a whole run
+    capture: float = 0.7  # for a picture under way when its step's deadline passes; a screendump of 4K takes 0.2 s
     postmortem: float = 1.5  # sampling after a deadline; the verdict must stand 2 s after it
     interrupted: float = 0.5  # a step that heard of it ends in 5 ms; one that QEMU holds up is dropped then
     stop_soft: float = 1.0  # QMP quit to exit: 10 ms; then SIGTERM

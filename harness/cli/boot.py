@@ -127,4 +127,4 @@ def command(
             on_done=report.add,
         )
         planned = Planned(scenario, profile, clock)
-        return report.finish(interrupted=run_planned([planned], options).interrupted)
+        return report.finish(run_planned([planned], options))

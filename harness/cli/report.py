@@ -5,13 +5,16 @@ end.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.common import emit, say_lines
+from harness.cli.common import emit, say_error, say_lines
+from harness.errors import HarnessError, UsageError
+from harness.verdicts import EXIT_LAB, EXIT_PASS, EXIT_USAGE, Verdict
 
 if TYPE_CHECKING:
-    from harness.engine.batch import Planned
+    from harness.engine.batch import BatchResult, Planned
     from harness.engine.run import RunOutcome
 
 
@@ -28,6 +31,7 @@ class Report:
         self._pages_of_passes = pages_of_passes
         self._runs: list[dict[str, Any]] = []
         self._checks: list[list[str]] = []
+        self._unwritten: list[str] = []
 
     def add(self, planned: Planned, outcome: RunOutcome | None) -> None:
         """Say how a run ended (None: it was skipped) and write its pages."""
@@ -44,23 +48,63 @@ class Report:
         self._checks.append(checks)
         say_lines(lines)
         if outcome is not None and (self._pages_of_passes or run["verdict"] != "PASS"):
-            _write_pages(outcome, run, checks)
+            self._pages(outcome, run, checks)
 
-    def finish(self, *, interrupted: bool) -> int:
+    def _pages(self, outcome: RunOutcome, run: dict[str, Any], checks: list[str]) -> None:
+        from harness.report.html import write_report
+
+        bundle = outcome.bundle
+        kept = f"the verdict and the evidence are kept in {bundle.path}, and `harness judge` reads them"
+        self._page(bundle.path / "junit.xml", lambda file: _junit(file, [run], [checks]), kept)
+        self._page(bundle.path / "report.html", lambda _: write_report(bundle, outcome.verdict), kept)
+
+    def finish(self, result: BatchResult) -> int:
         """Say how the batch ended; returns its exit code."""
         from harness.report.summary import batch_json
 
-        batch = batch_json(self._runs, interrupted=interrupted)
-        if self._junit is not None:
-            from harness.report.junit import write_junit
-
-            write_junit(self._junit, self._runs, self._checks)
+        batch = batch_json(self._runs, interrupted=result.interrupted)
         if len(self._runs) > 1:
             counts = Counter(run["verdict"] for run in self._runs)
             say_lines([", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))])
+        if self._junit is not None:
+            self._page(self._junit, lambda file: _junit(file, self._runs, self._checks), "what was said above stands")
+        if result.error is not None:
+            self._ended_by(result.error, batch)
+        elif self._unwritten and batch["exit_code"] == EXIT_PASS:
+            batch |= {"exit_code": EXIT_LAB}
+        if self._unwritten:
+            batch["unwritten"] = self._unwritten
         if self._as_json:
             emit(batch)
         return int(batch["exit_code"])
+
+    def _ended_by(self, error: HarnessError, batch: dict[str, Any]) -> None:
+        """What ended the batch before its last scenario decides, and what was played before is told all the same."""
+        usage = isinstance(error, UsageError)
+        batch |= {
+            "verdict": None if usage else str(Verdict.INCONCLUSIVE),
+            "exit_code": EXIT_USAGE if usage else EXIT_LAB,
+            "error": error.what,
+            "hint": error.hint,
+        }
+        say_error(error.what, error.hint)
+
+    def _page(self, file: Path, write: Callable[[Path], object], kept: str) -> None:
+        """Write a page *about* runs. One that cannot be written changes no verdict, but nobody shall miss it unawares.
+
+        :param kept: what is there all the same.
+        """
+        try:
+            write(file)
+        except OSError as error:
+            self._unwritten.append(str(file))
+            say_error(f"cannot write {file}: {error.strerror or error}", f"{kept}; make room there and run it again")
+
+
+def _junit(file: Path, runs: list[dict[str, Any]], checks: list[list[str]]) -> None:
+    from harness.report.junit import write_junit
+
+    write_junit(file, runs, checks)
 
 
 def _golden_lines(golden: Path) -> list[str]:
@@ -70,11 +114,3 @@ def _golden_lines(golden: Path) -> list[str]:
 
     users = used_by(golden_checks(golden.parent.parent)).get(golden, [])
     return [f"  approved     {golden}", *(f"  used by      {file}" for file in users)]
-
-
-def _write_pages(outcome: RunOutcome, run: dict[str, Any], checks: list[str]) -> None:
-    from harness.report.html import write_report
-    from harness.report.junit import write_junit
-
-    write_junit(outcome.bundle.path / "junit.xml", [run], [checks])
-    write_report(outcome.bundle, outcome.verdict)

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     help="Store what the golden checks see as approved pictures, and say which scenarios use them.",
 )
 @click.option(
+    "--add-goldens",
+    is_flag=True,
+    help="As --update-goldens, but keep the approved pictures and store each new one as a further variant.",
+)
+@click.option(
     "--pause-on-fail",
     is_flag=True,
     help="Leave a failed guest stopped, with console, VNC and gdbstub addresses printed, until Ctrl-C.",
@@ -50,6 +55,7 @@ def command(
     junit: Path | None,
     runs_dir: Path,
     update_goldens: bool,
+    add_goldens: bool,
     pause_on_fail: bool,
     every_check: bool,
     as_json: bool,
@@ -83,6 +89,7 @@ def command(
         clock=clock,
         accel=accel,
         update_goldens=update_goldens,
+        add_goldens=add_goldens,
         vnc=pause_on_fail,
         gdb=pause_on_fail,
         share_console=pause_on_fail,
@@ -94,7 +101,7 @@ def command(
         result = run_planned(plan(collect(scenarios), options), options)
     finally:
         progress.close()
-    return report.finish(interrupted=result.interrupted)
+    return report.finish(result)
 
 
 def _pauser(progress: Any) -> Any:

@@ -48,9 +48,8 @@ def command(
 
     \b
     Examples:
-      harness zoo
       harness zoo tests/zoo --defect pixel --clean 0
-      harness zoo --json --clean 20
+      harness zoo --defect black --defect torn --clean 4 --json
     """
     from harness.targets.loader import find_image
     from harness.targets.needs import require

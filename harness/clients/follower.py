@@ -14,6 +14,11 @@ from harness.markers.types import Marker
 _KEY = re.compile(r"RAYOS_INPUT:KEY:([0-9]{1,9}):(down|up):([0-9a-fA-F]{2,4}):[0-9]+")
 _POINTER = re.compile(r"RAYOS_INPUT:POINTER:([0-9]{1,9}):([0-9]{1,6}):([0-9]{1,6}):([0-9]{1,3}):[0-9]+")
 _READY = re.compile(r"RAYOS_CONTROL:READY:([0-9]{1,5}):[0-9]{1,19}")
+_CLIENT = re.compile(
+    r"RAYOS_(?:FAILURE:(DETECTED:[a-z_]+|RECOVERY_START)|SOAK:CLIENT_(CREATED|DESTROYED)):([0-9]{1,5})"
+)
+_LIVES_ON = frozenset(("DETECTED:hang", "DETECTED:unresponsive"))
+_RUNS = frozenset(("frames", "soak", "stress", "net"))  # commands in which time goes on
 _HELD = 10_000  # input events; a reply comes within milliseconds of its rendezvous
 _IDENT = re.compile(r"RAYOS_FRAME:IDENT:([0-9]{1,10}):([0-9a-f]{8})")
 
@@ -46,6 +51,9 @@ class SceneFollower:
         self._asked: tuple[int, str] | None = None
         self._inputs = 0
         self._ready: int | None = None  # sequence number of the last rendezvous
+        self._ran = False  # the last command let time go on
+        self._comings: list[str] = []  # what happened to clients during a command whose reply was not read yet
+        self._inputs_before = 0  # confirmed when the command in flight was sent
         self._held: list[str] = []  # input that came after a command whose reply, on the other port, was not read yet
 
     def view(self) -> SceneView:
@@ -56,6 +64,16 @@ class SceneFollower:
         if self._trouble is not None:
             raise self._trouble
         return self._scene.presented()
+
+    @property
+    def scene(self) -> Scene:
+        """The model itself, to look ahead from a copy of it.
+
+        :raises UnknownSceneError: as `view`.
+        """
+        if self._trouble is not None:
+            raise self._trouble
+        return self._scene
 
     @property
     def claim(self) -> Claim | None:
@@ -82,6 +100,7 @@ class SceneFollower:
                 if self._asked is not None:
                     self._lose(f"whether the guest executed `{self._asked[1]}` is not known")
                 self._asked = (int(event.data["cseq"]), str(event.data["payload"]))
+                self._inputs_before = self._inputs
             case "control.reply":
                 self._answered(Reply(int(event.data["cseq"]), bool(event.data["ok"]), str(event.data["payload"])))
 
@@ -98,11 +117,18 @@ class SceneFollower:
                 self._held.append(marker.text)
             else:
                 self._input(marker.text)
+        elif marker.family in {"FAILURE", "SOAK"} and _CLIENT.fullmatch(marker.text):
+            if self._asked is None:
+                self._clients([marker.text])
+            elif len(self._comings) < _HELD:
+                self._comings.append(marker.text)
         elif found := _IDENT.fullmatch(marker.text):
             self._claimed(int(found[1]), int(found[2], 16))
 
     def _answered(self, reply: Reply) -> None:
         self._execute(reply)
+        comings, self._comings = self._comings, []
+        self._clients(comings)
         held, self._held = self._held, []
         for text in held:
             self._input(text)
@@ -111,13 +137,35 @@ class SceneFollower:
         asked, self._asked = self._asked, None
         if asked is None or asked[0] != reply.seq or not reply.ok:
             return
+        words = dict(reply.words)
+        self._ran = asked[1].split(" ", 1)[0] in _RUNS
+        if self._ran and self._inputs != self._inputs_before:
+            words.pop("frames", None)  # what a soak showed last: something that was typed into it or clicked at
         try:
-            self._scene.apply_command(asked[1], reply.words)
+            self._scene.apply_command(asked[1], words)
         except UnknownSceneError as error:
             self._trouble = self._trouble or error
         number, crc = reply.words.get("frame", ""), reply.words.get("crc", "")
         if re.fullmatch(r"[0-9]{1,10}", number) and re.fullmatch(r"[0-9a-f]{8}", crc):
             self._claimed(int(number), int(crc, 16))
+
+    def _clients(self, texts: list[str]) -> None:
+        """Clients that died by themselves, and came back."""
+        before = list(self._scene.desk.stack)
+        for text in texts:
+            found = _CLIENT.fullmatch(text)
+            if found is None or found[1] in _LIVES_ON:
+                continue
+            number = int(found[3])
+            if found[1] == "RECOVERY_START":
+                self._scene.client_restarts(number)
+            elif found[2] == "CREATED":
+                self._scene.client_created(number)
+            else:
+                self._scene.client_died(number)
+        after = self._scene.desk.stack
+        if self._ran and (len(before) != len(after) or any(a is not b for a, b in zip(before, after, strict=True))):
+            self._scene.settled()
 
     def _claimed(self, number: int, crc: int) -> None:
         if self._claim is None or number >= self._claim.number:  # two ports: a marker may arrive after a later reply

@@ -17,6 +17,7 @@ _ROWS: tuple[tuple[int, str, str], ...] = (  # first scancode, characters, the s
 )
 _PLAIN = {first + i: c for first, plain, _ in _ROWS for i, c in enumerate(plain)}
 _SHIFTED = {first + i: c for first, _, shifted in _ROWS for i, c in enumerate(shifted)}
+_CODES = {c: code for code, c in _PLAIN.items()}
 
 
 class Keyboard:
@@ -36,3 +37,16 @@ class Keyboard:
         if not down:
             return ""
         return (_SHIFTED if self._held else _PLAIN).get(scancode, "")
+
+    def scancode(self, character: str) -> int:
+        """The key that types *character* without shift.
+
+        :raises KeyError: if none does.
+        """
+        return _CODES[character]
+
+    def fork(self) -> Keyboard:
+        """Another keyboard with the same keys held."""
+        other = Keyboard()
+        other._held = set(self._held)
+        return other

@@ -11,7 +11,7 @@ from harness.judge.sight import find_text
 from harness.markers.match import Pattern
 from harness.markers.types import Marker
 from harness.scenario import steps as s
-from harness.timeouts import TIMEOUTS
+from harness.timeouts import TIMEOUTS, host
 
 Handler = Callable[[Context, int, Any], Awaitable[None]]
 
@@ -30,6 +30,7 @@ async def boot(ctx: Context, index: int, step: s.Boot | s.Relaunch | s.Reset) ->
         else:
             await ctx.target.relaunch()
     await ctx.waits.until(watch, deadline)
+    await ctx.settle_frames()
 
 
 def _watch_ready(ctx: Context, until: str) -> Callable[[], bool]:
@@ -68,6 +69,8 @@ async def _command(ctx: Context, payload: str, deadline: Deadline, refused: str 
     elif not reply.ok:
         raise StepFailedError("refused", f"the guest refused `{payload}`: {reply.payload}")
     await ctx.waits.until(lambda: ctx.evaluator.clock.ready_seq == reply.seq or ctx.evaluator.left, deadline)
+    if ctx.evaluator.clock.ready_seq == reply.seq:
+        await ctx.settle_frames()
 
 
 async def frames(ctx: Context, index: int, step: s.Frames) -> None:
@@ -161,9 +164,16 @@ async def dialogue(ctx: Context, index: int, step: s.Dialogue) -> None:
 
 
 async def check_frame(ctx: Context, index: int, step: s.CheckFrame) -> None:
-    camera = await ctx.open_camera()
-    await camera.check(index, step, ctx.deadline(step.timeout, TIMEOUTS.frame_stable))
+    camera, deadline = await ctx.open_camera(), ctx.deadline(step.timeout, TIMEOUTS.frame_stable)
+    with ctx.qmp.bounded(deadline.left + host(TIMEOUTS.capture)):
+        await camera.check(index, step, deadline)
     ctx.waits.check_fatal()
+
+
+async def remember_frame(ctx: Context, index: int, step: s.RememberFrame) -> None:
+    camera = await ctx.open_camera()
+    with ctx.qmp.bounded(host(TIMEOUTS.capture)):
+        await camera.remember(index, step.name)
 
 
 async def measure(ctx: Context, index: int, step: s.Measure) -> None:
@@ -182,7 +192,8 @@ async def measure(ctx: Context, index: int, step: s.Measure) -> None:
 async def find_click(ctx: Context, index: int, step: s.FindClick) -> None:
     camera = await ctx.open_camera()
     deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
-    spot = await camera.find(index, ctx.scenario.folder / step.picture, deadline)
+    with ctx.qmp.bounded(deadline.left + host(TIMEOUTS.capture)):
+        spot = await camera.find(index, ctx.scenario.folder / step.picture, deadline)
     if spot is None:
         raise StepFailedError("picture-not-found", f"{step.picture.name} is not on the screen")
     await pointer(ctx, index, s.Pointer(x=spot[0], y=spot[1], action="click", button=step.button))
@@ -220,6 +231,7 @@ HANDLERS: dict[str, Handler] = {
     "expect": expect,
     "dialogue": dialogue,
     "check-frame": check_frame,
+    "remember-frame": remember_frame,
     "measure": measure,
     "find-click": find_click,
     "reset": boot,

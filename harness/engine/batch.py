@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engine.run import RunOutcome, RunRequest, play
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.scenario.model import ClockMode, Scenario
 from harness.targets.profile import Profile
 
@@ -30,6 +31,7 @@ class BatchOptions:
     clock: ClockMode | None = None
     accel: str = "tcg"
     update_goldens: bool = False
+    add_goldens: bool = False
     vnc: bool = False
     gdb: bool = False
     share_console: bool = False
@@ -54,6 +56,7 @@ class BatchResult:
 
     runs: list[tuple[Planned, RunOutcome | None]] = field(default_factory=list)
     interrupted: bool = False
+    error: HarnessError | None = None  # what ended the batch before its last scenario
 
 
 def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
@@ -77,12 +80,29 @@ def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
         clock = options.clock or chosen.clock or profile.clock.default
         if options.target is not None:
             clock = "wall"  # only a QEMU that we start ourselves counts instructions
+        _check_masks(chosen, profile)
         planned.append(Planned(chosen, profile, clock))
     return planned
 
 
+def _check_masks(scenario: Scenario, profile: Profile) -> None:
+    """:raises UsageError: for a mask that has expired, hides too much, or cannot be read."""
+    names = [s.name for s in scenario.steps if s.do == "check-frame" and s.against == "golden"]
+    if not names:
+        return
+    from harness.frames.goldens import Goldens
+
+    goldens, today = Goldens(scenario.folder / "goldens"), datetime.datetime.now(datetime.UTC).date()
+    for name in names:
+        goldens.check_mask(name, today, identity=profile.guest.identity)
+
+
 async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResult:
-    """Play all of them; an interruption ends the batch after the run that it hit."""
+    """Play all of them. An interruption ends the batch after the run that it hit, an error before the next.
+
+    :raises HarnessError: as `play`, if nothing was played before. Later it is the result's `error`: what has been
+        played must not be lost with it.
+    """
     from harness.engine.targets import target_factory
     from harness.targets.needs import require
 
@@ -101,18 +121,25 @@ async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResul
         if item.scenario.skip:
             add(item, None)
             continue
-        outcome = await play(
-            RunRequest(
-                scenario=item.scenario,
-                profile=item.profile,
-                clock=item.clock,
-                make_target=target_factory(options),
-                runs_dir=options.runs_dir,
-                update_goldens=options.update_goldens,
-                on_start=options.on_start,
-                on_fail=options.on_fail,
+        try:
+            outcome = await play(
+                RunRequest(
+                    scenario=item.scenario,
+                    profile=item.profile,
+                    clock=item.clock,
+                    make_target=target_factory(options),
+                    runs_dir=options.runs_dir,
+                    update_goldens=options.update_goldens,
+                    add_goldens=options.add_goldens,
+                    on_start=options.on_start,
+                    on_fail=options.on_fail,
+                )
             )
-        )
+        except HarnessError as error:
+            if not result.runs:
+                raise
+            result.error = error
+            break
         add(item, outcome)
         if outcome.verdict.interrupted:
             result.interrupted = True

@@ -63,12 +63,17 @@ class Camera:
         stable = True
         if step.against in {"scene", "identity"}:
             frame = await self._at_once(step, deadline)
-        elif step.against == "golden" and self._ctx.update_goldens:
+        elif step.against == "golden" and (self._ctx.update_goldens or self._ctx.add_goldens):
             frame, stable = await self._hold_still(step, deadline)
             self._approve(step, frame)
         else:
             frame, stable = await self._until_match(step, deadline)
         self._record(index, step.name, frame, stable=stable)
+
+    async def remember(self, index: int, name: str) -> None:
+        """Take a picture that later checks compare with."""
+        frame = await self.grab()
+        self._record(index, name, frame, stable=True, kind="remembered")
 
     async def _at_once(self, step: CheckFrame, deadline: Deadline) -> Frame:
         """The picture of this instant; one that would condemn the guest is taken a second time, the slow and
@@ -101,7 +106,7 @@ class Camera:
         return settled.frame, settled.stable
 
     def _approve(self, step: CheckFrame, frame: Frame) -> None:
-        path = self._frames().update_golden(step, frame, self._ctx.scenario)
+        path = self._frames().update_golden(step, frame, self._ctx.scenario, add=self._ctx.add_goldens)
         if path is not None:
             self.updated.append(str(path))
             self._ctx.journal.append("golden", name=step.name, path=str(path))
@@ -125,10 +130,10 @@ class Camera:
             await asyncio.sleep(_PACE)
             self._ctx.waits.check_fatal()
 
-    def _record(self, index: int, name: str, frame: Frame, *, stable: bool) -> None:
+    def _record(self, index: int, name: str, frame: Frame, *, stable: bool, kind: str = "frame") -> None:
         self._frames().show(frame)
         self._ctx.journal.append(
-            "frame",
+            kind,
             step=index,
             name=name,
             digest=frame.digest,

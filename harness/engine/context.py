@@ -20,6 +20,7 @@ from harness.targets.profile import Profile
 if TYPE_CHECKING:
     from harness.clients.control import ControlLink
     from harness.engine.camera import Camera
+    from harness.engine.prover import Prover
     from harness.qmp.session import QmpSession
 
 T = TypeVar("T")
@@ -50,9 +51,11 @@ class Context:
     console: Console
     opening: Opening
     update_goldens: bool = False
+    add_goldens: bool = False
     updated_values: set[str] = field(default_factory=set)  # files of stored figures that --update-goldens wrote
     link: ControlLink | None = None
     camera: Camera | None = None
+    prover: Prover | None = None
 
     def deadline(self, seconds: float | None, default: float) -> Deadline:
         """A step's deadline, never after the run's."""
@@ -61,6 +64,11 @@ class Context:
     async def guarded(self, work: Coroutine[Any, Any, T], deadline: Deadline) -> T:
         """See `Waits.guard`."""
         return await self.waits.guard(work, deadline)
+
+    async def settle_frames(self) -> None:
+        """The guest stands at its rendezvous: the frames up to here, where they are proved, are all there are."""
+        if self.prover is not None:
+            await self.prover.settle()
 
     async def open_camera(self) -> Camera:
         """The camera of this run, made when the first picture is wanted (numerics load here and not before)."""

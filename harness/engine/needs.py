@@ -21,6 +21,7 @@ _NEEDS: dict[str, tuple[Capability, ...]] = {
     "pointer": (Capability.INPUT, Capability.QMP, Capability.SCREEN),
     "find-click": (Capability.INPUT, Capability.QMP, Capability.SCREEN),
     "check-frame": (Capability.SCREEN,),
+    "remember-frame": (Capability.SCREEN,),
     "reset": (Capability.POWER,),
     "relaunch": (Capability.RELAUNCH,),
     "stop": (Capability.QMP,),

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from harness.judge.evaluator import Evaluator
 
 
+_MOMENT = (
+    0.05  # s for the machine to go before the judge is imported: QMP takes 1 ms, a board's power switch may take long
+)
+
+
 class Opening:
     """Keeps events and console bytes for a judge to come, and hands them on once it is there."""
 
@@ -86,7 +91,7 @@ class Opening:
         if isinstance(first, Boot):
             self._journal.append("step.begin", index=0, do=first.do, what=str(first))
             self._going = asyncio.create_task(target.go(), name="go")
-            await asyncio.wait({self._going})
+            await asyncio.wait({self._going}, timeout=_MOMENT)
 
     def tell(self, evaluator: Evaluator) -> None:
         """Tell *evaluator* all that was kept, and from now on everything as it happens."""
@@ -110,10 +115,11 @@ class Opening:
             await asyncio.shield(self._going)
 
     async def close(self) -> None:
-        """End what nobody took over: the reading of the console, if the judge could not be made."""
-        if self._pump is not None and not self._pump.done():
-            self._pump.cancel()
-            await asyncio.wait({self._pump})
+        """End what is still under way: letting go, and the reading of the console if nobody took it over."""
+        for task in (self._going, self._pump):
+            if task is not None and not task.done():
+                task.cancel()
+        await asyncio.gather(*filter(None, (self._going, self._pump)), return_exceptions=True)
         if self._console is not None:
             self._console.close()
 

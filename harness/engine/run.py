@@ -44,6 +44,7 @@ class RunRequest:
     runs_dir: Path
     clock: ClockMode
     update_goldens: bool = False
+    add_goldens: bool = False
     on_start: Callable[[Context], None] | None = None  # progress displays hook in here
     on_fail: Callable[[Context, RunVerdict], Any] | None = None  # awaited before the guest is ended (--pause-on-fail)
 
@@ -134,8 +135,8 @@ async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: Gu
             opening.tell(evaluator)
     finally:
         await asyncio.wait({starting})
-        await target.stop()
         await opening.close()
+        await target.stop()
     journal.append("run.end")
     verdict = evaluator.result()
     bundle.write_json("verdict.json", verdict.to_json(), durable=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from harness.judge.evaluator import Evaluator
 from harness.judge.facts import GuestFacts
 from harness.judge.frame_judge import FrameJudge
 from harness.markers.schema import PLAN, load_schema
+from harness.qmp.session import QmpTimeoutError
 from harness.scenario.model import Scenario
 from harness.scenario.steps import CheckFrame, describe
 from harness.targets.base import Target
@@ -37,10 +38,10 @@ def make_evaluator(scenario: Scenario, facts: GuestFacts, bundle: Bundle) -> Eva
     :raises UsageError: for a wrong schema.
     """
     frames: FrameJudge | None = None
-    if any(isinstance(step, CheckFrame) for step in scenario.steps):
+    if scenario.proof is not None or any(isinstance(step, CheckFrame) for step in scenario.steps):
         from harness.judge.frames import LiveFrames
 
-        live = LiveFrames(facts, bundle)
+        live = LiveFrames(facts, bundle, scenario.proof)
         live.keep_inputs(scenario)
         frames = live
     schema_file = facts.schema_path(bundle.path)
@@ -84,6 +85,7 @@ class Session:
             console=console,
             opening=self._opening,
             update_goldens=self.request.update_goldens,
+            add_goldens=self.request.add_goldens,
         )
         ctx.link = _control_link(ctx)
         responders = Responders(ctx)
@@ -91,6 +93,11 @@ class Session:
         tasks = [pump]
         if ctx.link is not None:
             tasks.append(asyncio.create_task(ctx.link.run(), name="control"))
+        if ctx.scenario.proof is not None:
+            from harness.engine.prover import Prover
+
+            ctx.prover = Prover(ctx)
+            tasks.append(asyncio.create_task(ctx.prover.run(), name="prover"))
         watcher = asyncio.create_task(self._watch_exit(pump), name="exit")
         tasks += [watcher, asyncio.create_task(self._watch_leaving(console), name="leaving")]
         if self.request.on_start is not None:
@@ -114,8 +121,9 @@ class Session:
                 elif isinstance(result, Exception) and not isinstance(result, HarnessError):
                     raise result
             console.close()
-            if ctx.camera is not None:
-                ctx.camera.close()
+            for looking in (ctx.camera, ctx.prover):
+                if looking is not None:
+                    looking.close()
         return [*(ctx.camera.updated if ctx.camera is not None else []), *sorted(ctx.updated_values)]
 
     def _pump_ended(self, pump: asyncio.Task[None]) -> None:
@@ -175,10 +183,13 @@ class Session:
         except FatalFindingError:
             end = {"status": "aborted"}
         except LabError as error:
-            await self._settle_exit()
+            if not isinstance(error, QmpTimeoutError):  # then it is there, and only does not answer
+                await self._settle_exit()
             if self.evaluator.fatal is None:
                 self.journal.append("lab.error", cause="lab", what=f"{error.what}. {error.hint}".strip())
             end = {"status": "aborted"}
+        if ctx.prover is not None:
+            ctx.prover.flush()
         self.journal.append("step.end", index=index, **end)
         return "done" if end["status"] == "elapsed" and self.evaluator.fatal is None else str(end["status"])
 
@@ -209,12 +220,13 @@ class Session:
                     await asyncio.sleep(0)
 
     async def _postmortem(self, ctx: Context) -> None:
-        """Sample the machine after a deadline or a death, as long as there is something to sample."""
+        """Sample the machine after a deadline or a death. A deadline is judged by it even where nothing can be seen."""
+        sample: Mapping[str, Any] = {}
         with suppress(LabError, TimeoutError):
             async with asyncio.timeout(host(TIMEOUTS.postmortem)):
                 sample = await self.target.postmortem()
-                if sample:
-                    self.journal.append("postmortem", **sample)
+        if sample or self.evaluator.timed_out:
+            self.journal.append("postmortem", **sample)
 
 
 def _control_link(ctx: Context) -> ControlLink | None:

@@ -15,7 +15,7 @@ from harness.evidence.journal import Journal
 from harness.frames.digest import digest_of
 from harness.frames.ppm import parse_ppm
 from harness.frames.types import Frame
-from harness.frames.vram import VramReader
+from harness.frames.vram import Place, VramReader
 from harness.qmp.screendump import screendump
 from harness.qmp.session import QmpSession
 
@@ -62,6 +62,11 @@ class Capture:
         pixels, digest = taken
         pixels.flags.writeable = False
         return Frame(pixels, digest, now, way)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the pixels can be read, as the last screendump proved; None if they cannot, or that is due first."""
+        return self._vram.place if self._vram is not None else None
 
     def close(self) -> None:
         """Remove what an interrupted screendump left behind."""

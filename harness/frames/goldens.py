@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from harness.errors import UsageError
-from harness.frames.compare import Bits, Pixels, compare, ignore_rects
+from harness.frames.compare import Bits, Pixels, compare
 from harness.frames.identity import desktop_of, one_colour
+from harness.frames.masks import load_mask
 from harness.frames.png import encode_png, load_png, write_atomically
 from harness.frames.result import FrameResult
-from harness.frames.types import Frame, FrameVerdict, Rect
-from harness.toml import load_toml
+from harness.frames.types import Frame, FrameVerdict
 
 _NAME = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,79}"
@@ -27,7 +26,7 @@ class Goldens:
     """The approved pictures of the scenarios of one folder.
 
     A check has one picture or several variants, any of which may match. A mask hides what is never compared:
-    `NAME.mask.toml` with `[[ignore]]` tables of x, y, w, h and a reason, or `NAME.mask.png`, white where ignored.
+    see `harness.frames.masks`.
     A picture of the frame's size is compared with all of it, one of the desktop's size with the desktop only.
     """
 
@@ -77,18 +76,22 @@ class Goldens:
         count, box, first = difference.count, difference.box, difference.first
         return FrameResult(FrameVerdict.MISMATCH, reason, differing=count, box=box, first=first), expected
 
-    def update(self, name: str, pixels: Pixels) -> Path | None:
+    def update(self, name: str, pixels: Pixels, *, add: bool = False) -> Path | None:
         """Approve *pixels* as `NAME.png`, in one step; None if an approved picture matches already. Variants stay.
 
+        :param add: keep `NAME.png` as it is, and approve a further variant `NAME.N.png`.
         :raises UsageError: as `pictures`, or if a mask cannot be used.
         :raises OSError: if it cannot be written.
         """
-        for path in self.pictures(name):
+        known = self.pictures(name)
+        for path in known:
             expected = load_png(path)
             if compare(expected, pixels, ignore=self.mask(name, expected)).equal:
                 return None
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}.png"
+        if add and known:
+            path = next(p for n in count(2) if not (p := self.folder / f"{name}.{n}.png").exists())
         write_atomically(path, encode_png(pixels, _KEPT))
         return path
 
@@ -97,20 +100,24 @@ class Goldens:
 
         :raises UsageError: if a mask file cannot be read or does not fit the picture.
         """
-        height, width = picture.shape
-        masks = []
-        table, image = self.folder / f"{name}.mask.toml", self.folder / f"{name}.mask.png"
-        if table.is_file():
-            try:
-                masks.append(ignore_rects(_rects(table), width, height))
-            except UsageError as error:
-                raise UsageError(f"{table}: {error.what}") from error
-        if image.is_file():
-            drawn = load_png(image) != 0
-            if drawn.shape != picture.shape:
-                raise UsageError(f"{image} is {drawn.shape[1]}×{drawn.shape[0]} pixels, its picture {width}×{height}")
-            masks.append(drawn)
-        return np.logical_or.reduce(masks) if masks else None
+        found = load_mask(self.folder, name)
+        return None if found is None else found.bits(picture.shape[1], picture.shape[0])
+
+    def check_mask(self, name: str, today: datetime.date, *, identity: bool) -> None:
+        """Whether the mask of check *name* may be used on this day.
+
+        :param identity: the guest's frames have an identity, so that little of them can need a mask.
+        :raises UsageError: if it cannot be read, does not fit its pictures, has expired, or hides too much.
+        """
+        found = load_mask(self.folder, name)
+        if found is None:
+            return
+        found.refuse_expired(today)
+        for path in self.pictures(name):
+            height, width = load_png(path).shape
+            found.bits(width, height)
+            if identity:
+                found.refuse_large(width, height)
 
     def _required(self, name: str) -> list[Path]:
         found = self.pictures(name)
@@ -136,19 +143,3 @@ def used_by(checks: Iterable[tuple[Path, str]]) -> dict[Path, list[Path]]:
 def _part(frame: Frame, expected: Pixels) -> Pixels:
     desktop = desktop_of(frame.pixels)
     return desktop if expected.shape == desktop.shape else frame.pixels
-
-
-def _rects(path: Path) -> list[Rect]:
-    data = load_toml(path).data
-    tables: Any = data.get("ignore")
-    if set(data) != {"ignore"} or not isinstance(tables, list) or not tables:
-        raise UsageError("a mask holds [[ignore]] tables and nothing else")
-    found = []
-    for number, table in enumerate(tables, 1):
-        if not isinstance(table, dict) or not set("xywh") <= set(table) <= {*"xywh", "reason"}:
-            raise UsageError(f"[[ignore]] number {number} should have x, y, w, h and may have a reason")
-        x, y, w, h = (table[key] for key in "xywh")
-        if not all(type(value) is int for value in (x, y, w, h)):
-            raise UsageError(f"[[ignore]] number {number}: x, y, w and h are whole pixels")
-        found.append(Rect(x, y, w, h))
-    return found

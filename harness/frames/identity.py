@@ -71,6 +71,10 @@ def _crc8_of_byte(value: int) -> int:
 _CRC8 = bytes(_crc8_of_byte(value) for value in range(256))
 
 
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+_ROWS: Pixels = (_BITS.astype(np.uint32) * np.uint32(_WHITE)).repeat(_CELL, axis=1)  # the pixel row of each byte
+
+
 def crc8(data: bytes) -> int:
     """CRC-8, polynomial 0x07, start 0, no reflection."""
     value = 0
@@ -100,12 +104,12 @@ def decode_strip(pixels: Pixels) -> Identity:
     return Identity(tuple(_band(i, bool(whole[i]), data[i].tobytes(), places[i]) for i in range(count)))
 
 
-def cells_of(number: int, crc: int, bands: int) -> NDArray[np.bool_]:
-    """What the strip of a frame shows, True where a cell is white; shape (bands, 12 rows, 8 columns)."""
+def strip_rows(number: int, crc: int, bands: int) -> Pixels:
+    """What the strip of a frame shows, one pixel row for each row of cells: shape (12 × bands, 32), 0x00RRGGBB."""
     head = bytes([_HEAD]) + number.to_bytes(4, "big") + crc.to_bytes(4, "big")
     before = crc8(head)
-    rows = [[*head, band, _CRC8[before ^ band], _TAIL] for band in range(bands)]
-    return np.unpackbits(np.array(rows, np.uint8), axis=1).reshape(bands, -1, 8).view(np.bool_)
+    rows = b"".join(head + bytes((band, _CRC8[before ^ band], _TAIL)) for band in range(bands))
+    return _ROWS[np.frombuffer(rows, np.uint8)]
 
 
 def _band(index: int, whole: bool, data: bytes, foreign: tuple[int, int] | None) -> Band:

@@ -16,6 +16,7 @@ from harness.scenario.steps import PASSIVE, Boot, Command, Expect, ExpectExit, R
 
 if TYPE_CHECKING:
     from harness.judge.measures import Gauge
+    from harness.judge.proof_check import ProofCheck
 
 _KINDS = {
     "check-frame": "frame",
@@ -45,6 +46,14 @@ def _gauges(scenario: Scenario) -> dict[int, Gauge]:
     return {index: Gauge(step) for index, step in enumerate(scenario.steps) if isinstance(step, Measure)}
 
 
+def _proof_check(scenario: Scenario) -> ProofCheck | None:
+    if scenario.proof is None:
+        return None
+    from harness.judge.proof_check import ProofCheck
+
+    return ProofCheck(scenario.proof)
+
+
 class Checklist:
     """Every check of a scenario, in order. An expectation is armed where its search begins, which may be before
     its step does.
@@ -63,6 +72,7 @@ class Checklist:
         self.forbidden = {p: Check(None, "forbid", f"never: {p}", CheckStatus.MET) for p in scenario.forbid}
         families = scenario.rules.families
         self.rules = Check(None, "rule", f"rules of {', '.join(families)}", CheckStatus.MET) if families else None
+        self.proof = _proof_check(scenario)
         self._arm({"start", "boot"}, range(len(self._steps)))
 
     def __iter__(self) -> Iterator[Check]:
@@ -70,6 +80,8 @@ class Checklist:
         yield from self.forbidden.values()
         if self.rules is not None:
             yield self.rules
+        if self.proof is not None:
+            yield self.proof.check
 
     def of(self, index: int) -> Check | None:
         """The check of step *index*, where it is one."""

@@ -9,39 +9,30 @@ given).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.console.safe import safe
-from harness.console.stream import ConsoleStream
 from harness.console.types import Chunk, Line
 from harness.errors import LabError
 from harness.evidence.fingerprint import Fingerprint
 from harness.evidence.journal import Event
-from harness.judge.activity import Activity
 from harness.judge.checklist import Checklist
 from harness.judge.conclude import conclude, final
+from harness.judge.console_watch import ConsoleWatch
 from harness.judge.departure import Departure
+from harness.judge.expired import expired
 from harness.judge.facts import GuestFacts
 from harness.judge.findings import Findings
 from harness.judge.frame_judge import FrameJudge
 from harness.judge.guest_clock import GuestClock
-from harness.judge.hang import classify
-from harness.judge.sight import find_text
-from harness.judge.texts import TextWatch
-from harness.judge.verdict import Check, CheckStatus, Finding, RunVerdict
+from harness.judge.step_watch import StepWatch
+from harness.judge.verdict import CheckStatus, Finding, RunVerdict
 from harness.markers.match import Pattern
-from harness.markers.parser import MarkerParser
 from harness.markers.schema import Schema
-from harness.markers.types import Marker
-from harness.scenario.measuring import Measure
 from harness.scenario.model import Scenario
-from harness.scenario.steps import PASSIVE, CheckFrame, Expect, describe
+from harness.scenario.steps import CheckFrame, describe
 from harness.targets.base import RECORDING_ENDED
 from harness.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from harness.judge.rule_watch import RuleWatch
-    from harness.markers.rules import Violation
 
 
 class Evaluator:
@@ -54,50 +45,42 @@ class Evaluator:
         self.clock = GuestClock()
         self.findings = Findings()
         self.notes: list[str] = []
-        self.step: int | None = None
         self.epoch = 0
-        self.received = 0  # console bytes so far
-        self.markers = 0
         self.frames_checked = 0
-        self.last_marker = ""
         self.last_frame: int | None = None
-        self.on_marker: list[Callable[[Marker], None]] = []
-        self.on_line: list[Callable[[Line], None]] = []
         self.on_change: list[Callable[[], None]] = []
         self.frames = frames
-        self._stream = ConsoleStream()
-        self._parser = MarkerParser(schema)
-        self._rules = _rule_watch(schema, scenario, self.checks.rules) if self.checks.rules is not None else None
         self._fingerprint = Fingerprint()
-        self._texts = TextWatch(scenario, facts)
-        self._seq = 0
-        self._host_ns = 0
-        self._step_guest_us: int | None = None
-        self._activity = Activity()
+        self._steps = StepWatch(scenario, self.checks, self.clock, self.findings)
+        self._console = ConsoleWatch(
+            scenario,
+            facts,
+            schema,
+            self.checks,
+            self.clock,
+            self.findings,
+            self._fingerprint,
+            self._steps.settled,
+        )
+        self.on_line, self.on_marker = self._console.on_line, self._console.on_marker
+        if frames is not None:
+            self.on_marker.append(frames.observe_marker)
         self.departure = Departure(scenario, facts, self.checks)
-        self._timeout: Event | None = None
+        self.over = False  # a recording was played to its end: nothing more can come
         self._interrupted = False
         self._ended = False
-        self.over = False  # a recording was played to its end: nothing more can come
         self._full_at: int | None = None
 
     # ---- feeding -------------------------------------------------------------------------------------------------
 
     def on_chunk(self, chunk: Chunk) -> None:
         """Take console bytes; their `serial` event was fed just before."""
-        self.received += len(chunk.data)
-        self._activity.took(len(chunk.data))
-        for line in self._stream.feed(chunk):
-            self._line(line)
-        partial = self._stream.partial
-        if partial is not None:
-            for index in self.checks.feed_partial(partial):
-                self._settled(index)
+        self._console.feed(chunk)
         self._changed()
 
     def on_event(self, event: Event) -> None:
         """Take one journal event."""
-        self._seq, self._host_ns = event.seq, event.host_ns
+        self.findings.seq, self.findings.host_ns = event.seq, event.host_ns
         if self.frames is not None:
             self.frames.observe(event)
         handler = _HANDLERS.get(event.kind)
@@ -115,7 +98,7 @@ class Evaluator:
     @property
     def timed_out(self) -> bool:
         """Whether a step's deadline passed and its post mortem is still to come."""
-        return self._timeout is not None
+        return self._steps.timeout is not None
 
     @property
     def fatal(self) -> Finding | None:
@@ -127,19 +110,38 @@ class Evaluator:
         return self.checks.is_settled(index)
 
     @property
+    def step(self) -> int | None:
+        """The step under way, or the last one."""
+        return self.findings.step
+
+    @property
+    def received(self) -> int:
+        """Console bytes so far."""
+        return self._console.received
+
+    @property
+    def markers(self) -> int:
+        """Markers so far."""
+        return self._console.markers
+
+    @property
+    def last_marker(self) -> str:
+        """The last marker, safe for display."""
+        return self._console.last_marker
+
+    @property
     def partial(self) -> Line | None:
         """The line that has not ended yet: a prompt."""
-        return self._stream.partial
+        return self._console.stream.partial
 
     def partial_matches(self, pattern: Pattern) -> bool:
         """Whether the text of the line that has not ended yet matches."""
-        partial = self._stream.partial
-        return partial is not None and find_text(pattern, partial) is not None
+        return self._console.partial_matches(pattern)
 
     def result(self) -> RunVerdict:
         """The verdict on what was fed so far."""
         checks = final(self.checks)
-        verdict, findings = conclude(list(self.findings.all), checks, ended=self._ended, seq=self._seq)
+        verdict, findings = conclude(list(self.findings.all), checks, ended=self._ended, seq=self.findings.seq)
         return RunVerdict(
             verdict=verdict,
             first_cause=findings[0] if findings else None,
@@ -148,120 +150,22 @@ class Evaluator:
             fingerprint=self._fingerprint.value if self.facts.reproducible else None,
             frames_checked=self.frames_checked,
             markers=self.markers,
-            markers_lost=self._parser.lost,
+            markers_lost=self._console.lost,
             epochs=self.epoch + 1,
             guest_s=None if self.clock.total_us is None else round(self.clock.total_us / 1e6, 6),
-            host_s=round(self._host_ns / 1e9, 3),
+            host_s=round(self.findings.host_ns / 1e9, 3),
             interrupted=self._interrupted,
             notes=list(self.notes),
         )
 
-    # ---- console -------------------------------------------------------------------------------------------------
-
-    def _line(self, line: Line) -> None:
-        self._activity.line(line)
-        found = self._parser.feed(line)
-        for marker in found:
-            self._marker(marker)
-        self._watch_text(line, found)
-        for index in self.checks.feed(line, found):
-            self._settled(index)
-        for listener in self.on_line:
-            listener(line)
-
-    def _watch_text(self, line: Line, found: list[Marker]) -> None:
-        for pattern, text in self._texts.forbidden(line, found):
-            check = self.checks.forbidden[pattern]
-            check.status, check.reason = CheckStatus.BROKEN, f"line {line.number}: {text}"
-            self._find(Verdict.FAIL, "forbidden", f"forbidden text came: {text}", {"offset": line.offset})
-        crash = self._texts.crash(line, found)
-        if crash is not None:
-            evidence = {"offset": line.offset, "line": line.number, "pattern": crash[0]}
-            self._find(Verdict.CRASH, "crash-text", f"the guest reported its death: {crash[1]}", evidence)
-
-    def _marker(self, marker: Marker) -> None:
-        self.markers += 1
-        self.last_marker = safe(marker.text, 120)
-        self._fingerprint.marker(marker.epoch, marker.text)
-        if self.frames is not None:
-            self.frames.observe_marker(marker)
-        if self.clock.take(marker):
-            self._fingerprint.cut()
-        if self._rules is not None:
-            self._broken(self._rules.feed(marker))
-        for listener in self.on_marker:
-            listener(marker)
-
-    def _broken(self, violation: Violation | None) -> None:
-        if violation is not None:
-            self._find(Verdict.FAIL, f"rule-{violation.rule}", f"marker rule broken: {violation.what}")
-
-    # ---- steps ---------------------------------------------------------------------------------------------------
+    # ---- events --------------------------------------------------------------------------------------------------
 
     def _step_begin(self, event: Event) -> None:
-        index = int(event.data["index"])
-        self.step = index
-        self._activity.step()
-        if not isinstance(self.scenario.steps[index], PASSIVE):
-            self._step_guest_us = self.clock.now_us
-        self.checks.begin(index)
+        self._console.activity.step()
+        self._steps.begin(event)
 
     def _step_end(self, event: Event) -> None:
-        index, status = int(event.data["index"]), str(event.data["status"])
-        step, check = self.scenario.steps[index], self.checks.of(index)
-        if isinstance(step, Expect):
-            if self.checks.finish(index, elapsed=status == "elapsed"):
-                self._settled(index)
-        elif isinstance(step, Measure) and check is not None and status == "done":
-            reason = self.checks.gauges[index].judge(check)
-            if reason:
-                self._find(Verdict.FAIL, "measure", f"{check.what}: {reason}")
-        elif check is not None and check.kind != "frame" and check.status is CheckStatus.PENDING and status == "done":
-            check.status, check.reason = CheckStatus.MET, ""
-            check.evidence.append(self._now())
-        if status == "timeout" and self.findings.first is None:
-            if check is not None and check.status is CheckStatus.PENDING:
-                check.status, check.reason = CheckStatus.BROKEN, check.reason or "its deadline passed"
-            self._timeout = event
-        elif status == "failed":
-            reason = str(event.data.get("reason", ""))
-            if check is not None:
-                check.status, check.reason = CheckStatus.BROKEN, reason
-            self._find(Verdict.FAIL, str(event.data.get("cause", "step")), f"{describe(step)}: {reason}")
-        within = getattr(step, "within", None)
-        if within is not None and check is not None and check.status is CheckStatus.MET:
-            self._guest_limit(check, float(within))
-        if status in {"done", "elapsed"}:
-            self._maybe_complete(index)
-
-    def _maybe_complete(self, index: int) -> None:
-        """After the last step, with everything met, the decision to stop has fallen."""
-        if index == len(self.scenario.steps) - 1 and self.findings.first is None:
-            self.findings.closed = self.checks.all_met
-
-    def _guest_limit(self, check: Check, within: float) -> None:
-        if self.clock.now_us is None or self._step_guest_us is None:
-            check.status, check.reason = (
-                CheckStatus.BROKEN,
-                "guest time is not known here: `within` needs a guest with a rendezvous",
-            )
-            self._find(Verdict.INCONCLUSIVE, "no-guest-time", f"{check.what}: {check.reason}")
-        elif self.clock.now_us - self._step_guest_us > within * 1e6:
-            took = (self.clock.now_us - self._step_guest_us) / 1e6
-            check.status, check.reason = CheckStatus.BROKEN, f"took {took:.6f} s of guest time, limit {within:g} s"
-            self._find(Verdict.FAIL, "too-late", f"{check.what}: {check.reason}")
-
-    def _settled(self, index: int) -> None:
-        """The expectation of step *index* was decided. Something missing is explained by the deadline that follows."""
-        check, step = self.checks.of(index), self.scenario.steps[index]
-        if check is None or not isinstance(step, Expect):
-            return
-        if step.within is None and index == self.step:
-            self._maybe_complete(index)
-        if check.by_sight:
-            self._find(Verdict.FAIL, "expectation", f"{check.what}: {check.reason}", step=index)
-
-    # ---- the world -----------------------------------------------------------------------------------------------
+        self._steps.end(event)
 
     def _frame(self, event: Event) -> None:
         index = int(event.data["step"])
@@ -276,7 +180,7 @@ class Evaluator:
             verdict, reason, details = self.frames.judge(step, event)
         except LabError as error:
             check.status, check.reason = CheckStatus.BROKEN, error.what
-            self._find(Verdict.INCONCLUSIVE, "no-picture", f"{check.what}: {error.what}", step=index)
+            self.findings.find(Verdict.INCONCLUSIVE, "no-picture", f"{check.what}: {error.what}", step=index)
             return
         self.frames_checked += 1
         if isinstance(details.get("number"), int):
@@ -286,7 +190,7 @@ class Evaluator:
             check.status = CheckStatus.MET
         else:
             check.status, check.reason = CheckStatus.BROKEN, reason
-            self._find(
+            self.findings.find(
                 Verdict.FAIL,
                 f"frame-{verdict.lower()}",
                 f"{check.what}: {verdict}: {reason}",
@@ -294,33 +198,36 @@ class Evaluator:
                 step=index,
             )
 
+    def _proof(self, event: Event) -> None:
+        proof = self.checks.proof
+        if proof is None or self.frames is None:
+            return
+        before = proof.frames
+        found = proof.take(event, self.frames, self._fingerprint)
+        self.frames_checked += proof.frames - before
+        self.last_frame = proof.last or self.last_frame
+        if found is not None:
+            self.findings.find(*found)
+
     def _epoch(self, event: Event) -> None:
         self.epoch = int(event.data["number"])
-        for line in self._stream.new_epoch(self.epoch):
-            self._line(line)
-        self.clock.new_boot()
-        self.checks.new_boot()
-        if self._rules is not None:
-            self._broken(self._rules.new_boot())
+        self._console.new_boot(self.epoch)
 
     def _console_send(self, event: Event) -> None:
-        self._stream.sent(str(event.data["text"]))
+        self._console.stream.sent(str(event.data["text"]))
 
     def _qmp_event(self, event: Event) -> None:
         self.departure.announce(event)
 
     def _drained(self, _: Event) -> None:
         """The guest left and its last words were read: only now is it known whether it was to leave."""
-        self._gone(self.departure.after_last_words(self._where(), self._now()))
+        self._gone(self.departure.after_last_words(self._steps.where(), self._steps.now()))
 
     def _target_exit(self, event: Event) -> None:
-        for line in self._stream.finish():
-            self._line(line)
-        for marker in self._parser.finish():
-            self._marker(marker)
+        self._console.finish()
         self._drained(event)
         self.over = event.data.get("shutdown_reason") == RECORDING_ENDED
-        self._gone(self.departure.of_the_process(event, self._where(), self._now()))
+        self._gone(self.departure.of_the_process(event, self._steps.where(), self._steps.now()))
 
     def _gone(self, judged: tuple[Finding | None] | None) -> None:
         if judged is None:
@@ -330,46 +237,33 @@ class Evaluator:
         else:
             self.findings.add(judged[0])
 
-    def _now(self) -> dict[str, int | None]:
-        return {"host_ns": self._host_ns, "guest_us": self.clock.now_us}
-
     def _postmortem(self, event: Event) -> None:
-        sample: Mapping[str, Any] = event.data
-        if self._timeout is not None:
-            timeout, self._timeout = self._timeout, None
-            self._expired(timeout, sample)
+        if self._steps.timeout is not None:
+            self._expired(event.data)
         else:
-            self.findings.explain_reset(dict(sample))
+            self.findings.explain_reset(dict(event.data))
 
-    def _expired(self, timeout: Event, sample: Mapping[str, Any] | None) -> None:
+    def _expired(self, sample: Mapping[str, Any] | None) -> None:
+        """The deadline that passed is explained, if there is one."""
+        timeout, self._steps.timeout = self._steps.timeout, None
+        if timeout is None:
+            return
         index = int(timeout.data["index"])
         check = self.checks.of(index)
         why = f" ({check.reason})" if check is not None and check.reason else ""
         waited_for = f"step {index + 1}, {describe(self.scenario.steps[index])}{why}"
-        expiry = self._activity.expiry(waited_for, timeout, self._stream)
-        verdict, cause, what = classify(expiry, sample)
-        if self._parser.lost and verdict in {Verdict.FAIL, Verdict.HANG}:
-            verdict, cause, what = (
-                Verdict.INCONCLUSIVE,
-                "line-loss",
-                f"{what}; the line lost {self._parser.lost} sealed markers",
-            )
-        if self._full_at is not None and cause in {"expectation", "silent", "silent-idle"}:
-            what = (
-                f"{what}; the serial log was full at {self._full_at} bytes, and what came after that was not looked at"
-            )
-            verdict, cause = Verdict.INCONCLUSIVE, "serial-cap"
-        self.findings.add(Finding(verdict, cause, what, timeout.seq, index, dict(sample or {})))
+        self.findings.add(expired(timeout, waited_for, sample, self._console, self._full_at))
 
     def _serial_cap(self, event: Event) -> None:
         self._full_at = int(event.data["kept"])
 
     def _interrupt(self, event: Event) -> None:
         self._interrupted = True
-        self._find(Verdict.INCONCLUSIVE, "interrupted", f"interrupted by {event.data.get('signal', 'the user')}")
+        by = event.data.get("signal", "the user")
+        self.findings.find(Verdict.INCONCLUSIVE, "interrupted", f"interrupted by {by}")
 
     def _lab_error(self, event: Event) -> None:
-        self._find(
+        self.findings.find(
             Verdict.INCONCLUSIVE, str(event.data.get("cause", "lab")), safe(str(event.data.get("what", "")), 500)
         )
 
@@ -385,41 +279,22 @@ class Evaluator:
         self.notes.append(safe(str(event.data.get("text", "")), 500))
 
     def _run_end(self, event: Event) -> None:
-        if self._timeout is not None:
-            timeout, self._timeout = self._timeout, None
-            self._expired(timeout, None)
-        if self._rules is not None and self.findings.first is None:
-            self.findings.closed = False  # what is still open at the end belongs to the run
-            self._broken(self._rules.finish())
+        self._expired(None)
+        self._console.finish_rules()
         self._ended = True
-
-    # ---- helpers -------------------------------------------------------------------------------------------------
-
-    def _where(self) -> str:
-        if self.step is None:
-            return "before the first step"
-        return f"during step {self.step + 1}, {describe(self.scenario.steps[self.step])}"
-
-    def _find(
-        self, verdict: Verdict, cause: str, what: str, evidence: dict[str, Any] | None = None, step: int | None = None
-    ) -> None:
-        self.findings.add(Finding(verdict, cause, what, self._seq, self.step if step is None else step, evidence or {}))
 
     def _changed(self) -> None:
         for listener in self.on_change:
             listener()
 
 
-def _rule_watch(schema: Schema, scenario: Scenario, check: Check) -> RuleWatch:
-    from harness.judge.rule_watch import RuleWatch  # most runs name no families, and a quick boot should stay quick
-
-    return RuleWatch(schema, scenario.rules.families, check)
-
-
 _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "step.begin": Evaluator._step_begin,
     "step.end": Evaluator._step_end,
     "frame": Evaluator._frame,
+    "proof": Evaluator._proof,
+    "proof.bad": Evaluator._proof,
+    "proof.garbage": Evaluator._proof,
     "epoch": Evaluator._epoch,
     "console.send": Evaluator._console_send,
     "serial.cap": Evaluator._serial_cap,

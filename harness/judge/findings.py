@@ -4,6 +4,8 @@ does not count.
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.judge.verdict import Finding
 from harness.verdicts import Verdict
 
@@ -11,11 +13,14 @@ _MOST = 50  # a guest that does wrong on every line must not fill the verdict
 
 
 class Findings:
-    """A list that can be closed."""
+    """A list that can be closed, and the place in the journal that has been reached."""
 
     def __init__(self) -> None:
         self.all: list[Finding] = []
         self.closed = False  # everything asked had come
+        self.seq = 0  # of the event that is being judged
+        self.host_ns = 0
+        self.step: int | None = None  # the one under way
 
     @property
     def first(self) -> Finding | None:
@@ -24,6 +29,12 @@ class Findings:
     def add(self, finding: Finding) -> None:
         if not self.closed and len(self.all) < _MOST:
             self.all.append(finding)
+
+    def find(
+        self, verdict: Verdict, cause: str, what: str, evidence: dict[str, Any] | None = None, step: int | None = None
+    ) -> None:
+        """Add a finding of this place in the journal; *step* is the one under way unless given."""
+        self.add(Finding(verdict, cause, what, self.seq, self.step if step is None else step, evidence or {}))
 
     def explain_reset(self, sample: dict[str, object]) -> None:
         """A post mortem followed: a reset that was a triple fault is called so."""

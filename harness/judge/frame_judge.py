@@ -26,3 +26,15 @@ class FrameJudge(Protocol):
         :raises harness.errors.LabError: if nothing can be said.
         """
         ...
+
+    def prove(self, event: Event) -> tuple[str, str, dict[str, Any]] | None:
+        """What is wrong with the frames of a `proof` or `proof.bad` event: stable word, sentence, details.
+
+        :raises harness.errors.LabError: if nothing can be said.
+        """
+        ...
+
+    @property
+    def proved(self) -> tuple[int, int, str]:
+        """Frames proved so far in this run, number of the last of this boot, digest of them all."""
+        ...

@@ -19,8 +19,10 @@ from harness.frames.png import load_png
 from harness.frames.result import FrameResult
 from harness.frames.types import Frame, FrameVerdict
 from harness.judge.facts import GuestFacts
+from harness.judge.proof import ProofJudge, Trouble
+from harness.judge.remembered import against_remembered
 from harness.markers.types import Marker
-from harness.scenario.model import Scenario
+from harness.scenario.model import Proof, Scenario
 from harness.scenario.steps import CheckFrame
 
 if TYPE_CHECKING:
@@ -30,17 +32,25 @@ if TYPE_CHECKING:
 class SceneFrames:
     """Follows the scene and judges pictures against it. Subclasses say where the picture of a `frame` event is."""
 
-    def __init__(self, facts: GuestFacts, bundle: Bundle) -> None:
+    def __init__(self, facts: GuestFacts, bundle: Bundle, proof: Proof | None = None) -> None:
         self._facts = facts
         self._bundle = bundle
         self._scene = SceneFollower(free=facts.clock == "wall")
         self._identity = IdentityChecker()
         self._goldens = Goldens(bundle.inputs / "goldens")
+        self._remembered: dict[str, Frame] = {}
+        self._proof = ProofJudge(proof, self._scene) if proof is not None else None
 
     def observe(self, event: Event) -> None:
+        if self._proof is not None:
+            self._proof.observe(event)
         self._scene.observe(event)
+        if event.kind == "remembered":
+            self._remembered[str(event.data["name"])] = self.picture(event)
 
     def observe_marker(self, marker: Marker) -> None:
+        if self._proof is not None:
+            self._proof.observe_marker(marker)
         self._scene.observe_marker(marker)
 
     def judge(self, step: CheckFrame, event: Event) -> tuple[str, str, dict[str, Any]]:
@@ -65,6 +75,8 @@ class SceneFrames:
             return self._against_scene(step, frame, strip, expected), expected
         if strip is not None and not strip.matches:
             return strip, None
+        if step.against == "remembered":
+            return against_remembered(step, self._remembered.get(step.like), frame, self._facts.identity)
         if step.against == "golden":
             found, expected_golden = self._goldens.compare(step.name, frame, tolerance=step.tolerance)
             if not found.matches and not stable:
@@ -79,6 +91,41 @@ class SceneFrames:
         if step.against == "identity":
             return FrameResult(FrameVerdict.MISMATCH, "the image's profile promises no identity strip"), None
         return FrameResult(FrameVerdict.MATCH, "the screen is not blank"), None
+
+    @property
+    def proving(self) -> ProofJudge:
+        """Who judges the run frame by frame.
+
+        :raises LabError: if the scenario does not ask for it.
+        """
+        if self._proof is None:
+            raise LabError("the scenario does not have its frames proved")
+        return self._proof
+
+    def prove(self, event: Event) -> Trouble | None:
+        """What is wrong with the frames of a `proof` or `proof.bad` event.
+
+        :raises harness.errors.LabError: if nothing can be said.
+        """
+        if event.kind == "proof":
+            return self.proving.take(event)
+        frame, before = self.pair(event)
+        bad = self.proving.refuse(event, frame, before)
+        verdict = bad.trouble.cause.removeprefix("frame-").upper()
+        pictures = {"file": event.data["file"], "before_file": event.data["before_file"]}
+        details = {"verdict": verdict, **pictures, **bad.trouble.details}
+        if bad.expected is not None:
+            details |= self.keep_difference(event, frame, bad.expected)
+        return bad.trouble._replace(details=details)
+
+    @property
+    def proved(self) -> tuple[int, int, str]:
+        """Frames proved so far in this run, number of the last of this boot, digest of them all."""
+        return self.proving.frames, self.proving.last, self.proving.digest
+
+    def pair(self, event: Event) -> tuple[Frame, Frame]:
+        """The pixels of a `proof.bad` event, and those of the frame before it."""
+        raise NotImplementedError
 
     def picture(self, event: Event) -> Frame:
         """The pixels of a `frame` event."""
@@ -120,9 +167,10 @@ class SceneFrames:
 class LiveFrames(SceneFrames):
     """Pictures come from the camera; differences are drawn while the pixels are there."""
 
-    def __init__(self, facts: GuestFacts, bundle: Bundle) -> None:
-        super().__init__(facts, bundle)
+    def __init__(self, facts: GuestFacts, bundle: Bundle, proof: Proof | None = None) -> None:
+        super().__init__(facts, bundle, proof)
         self._shown: Frame | None = None
+        self._pair: tuple[Frame, Frame] | None = None
 
     def keep_inputs(self, scenario: Scenario) -> None:
         """Copy the goldens and masks that the verdict rests on into the bundle."""
@@ -132,10 +180,13 @@ class LiveFrames(SceneFrames):
                 for file in source.files(step.name):
                     self._bundle.keep(file, "goldens")
 
-    def update_golden(self, step: CheckFrame, frame: Frame, scenario: Scenario) -> Path | None:
-        """Approve *frame* in the scenario's own folder; the path, or None if an approved picture matches already."""
+    def update_golden(self, step: CheckFrame, frame: Frame, scenario: Scenario, *, add: bool) -> Path | None:
+        """Approve *frame* in the scenario's own folder; the path, or None if an approved picture matches already.
+
+        :param add: as a further variant.
+        """
         pixels = desktop_of(frame.pixels) if self._facts.identity else frame.pixels  # the strip's number is no picture
-        path = Goldens(scenario.folder / "goldens").update(step.name, pixels)
+        path = Goldens(scenario.folder / "goldens").update(step.name, pixels, add=add)
         if path is not None:
             self._bundle.keep(path, "goldens")
         return path
@@ -147,6 +198,15 @@ class LiveFrames(SceneFrames):
     def show(self, frame: Frame) -> None:
         """The picture that the next `frame` event is about."""
         self._shown = frame
+
+    def show_pair(self, frame: Frame, before: Frame) -> None:
+        """The pictures that the next `proof.bad` event is about."""
+        self._pair = frame, before
+
+    def pair(self, event: Event) -> tuple[Frame, Frame]:
+        if self._pair is None or self._pair[0].digest != event.data["digest"]:
+            raise LabError("a frame was refused without its picture")
+        return self._pair
 
     def picture(self, event: Event) -> Frame:
         if self._shown is None or self._shown.digest != event.data["digest"]:
@@ -166,13 +226,24 @@ class BundleFrames(SceneFrames):
 
     def picture(self, event: Event) -> Frame:
         """:raises LabError: if the picture is missing or is not the one that was taken."""
+        return self._load(event, str(event.data["file"]), str(event.data["digest"]))
+
+    def pair(self, event: Event) -> tuple[Frame, Frame]:
+        """:raises LabError: as `picture`."""
+        now, before = event.data["file"], event.data["before_file"]
+        return (
+            self._load(event, str(now), str(event.data["digest"])),
+            self._load(event, str(before), str(event.data["before_digest"])),
+        )
+
+    def _load(self, event: Event, file: str, digest: str) -> Frame:
         from harness.frames.digest import digest_of
 
-        path = self._bundle.path / str(event.data["file"])
+        path = self._bundle.path / file
         if path.parent != self._bundle.frames or not path.is_file():
-            raise LabError(f"the bundle lacks the picture {event.data['file']}")
+            raise LabError(f"the bundle lacks the picture {file}")
         pixels = load_png(path)
         frame = Frame(pixels, digest_of(pixels), event.host_ns, str(event.data.get("way", "")))
-        if frame.digest != event.data["digest"]:
-            raise LabError(f"the picture {event.data['file']} is not the one that was taken")
+        if frame.digest != digest:
+            raise LabError(f"the picture {file} is not the one that was taken")
         return frame

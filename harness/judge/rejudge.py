@@ -41,10 +41,10 @@ def rejudge(bundle: Bundle, scenario: Scenario) -> RunVerdict:
     facts = GuestFacts.from_json(recorded(bundle)[1].get("facts", {}))
     schema_file = facts.schema_path(bundle.path)
     frames = None
-    if any(isinstance(step, CheckFrame) for step in scenario.steps):
+    if scenario.proof is not None or any(isinstance(step, CheckFrame) for step in scenario.steps):
         from harness.judge.frames import BundleFrames
 
-        frames = BundleFrames(facts, bundle)
+        frames = BundleFrames(facts, bundle, scenario.proof)
     evaluator = Evaluator(scenario, facts, load_schema(schema_file) if schema_file else PLAN, frames)
     with _SerialReader(bundle.serial) as serial:
         for event in read_events(bundle.journal):

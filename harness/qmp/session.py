@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,7 @@ class QmpSession:
         self._listeners: list[Callable[[QmpEvent], None]] = []
         self._waiting: dict[asyncio.Future[QmpEvent], frozenset[str]] = {}
         self._queues: list[asyncio.Queue[QmpEvent | LabError]] = []
+        self._not_after: float | None = None
         self.pid: int | None = None
         """Process id of QEMU, where it is known: what the direct look at its memory needs."""
 
@@ -112,6 +113,8 @@ class QmpSession:
         if self._client is None:
             raise TargetLost(f"{command}: there is no QMP connection")
         limit = host(TIMEOUTS.qmp_command if within is None else within)
+        if self._not_after is not None:
+            limit = max(0.0, min(limit, self._not_after - asyncio.get_running_loop().time()))
         try:
             async with asyncio.timeout(limit):
                 return await self._client.execute(command, arguments or None)
@@ -123,6 +126,19 @@ class QmpSession:
             raise TargetLost(f"QEMU went away during {command}") from error
         except WireError as error:
             raise ProtocolError(f"{command}: {error}") from error
+
+    @contextmanager
+    def bounded(self, seconds: float) -> Iterator[None]:
+        """One deadline, *seconds* from now, for all commands within, those that clean up behind a failed one included.
+
+        A QEMU that somebody stopped would take its full time for each of them otherwise.
+        """
+        before, at = self._not_after, asyncio.get_running_loop().time() + seconds
+        self._not_after = at if before is None else min(at, before)
+        try:
+            yield
+        finally:
+            self._not_after = before
 
     async def hmp(self, line: str, within: float | None = None) -> str:
         """Run a command of the human monitor and return its text. Errors raise as in `execute`."""

@@ -65,7 +65,11 @@ def frame_view(
 
     :param frames: `frame` events by step.
     """
-    seen = [(check, check.evidence[-1]) for check in checks if check.kind == "frame" and check.evidence]
+    seen = [
+        (check, check.evidence[-1])
+        for check in checks
+        if check.evidence and (check.kind == "frame" or (check.kind == "proof" and "file" in check.evidence[-1]))
+    ]
     for check, entry in seen:
         if check.status is CheckStatus.BROKEN:
             for key in ("file", "expected_file", "difference_file"):

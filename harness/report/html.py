@@ -32,8 +32,12 @@ def write_report(bundle: Bundle, verdict: RunVerdict) -> Path:
     text = _template().render(page=gather(bundle, verdict))
     target = bundle.path / "report.html"
     temporary = target.with_suffix(".html.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # half a page takes the room that is missing
+        raise
     return target
 
 

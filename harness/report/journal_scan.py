@@ -165,6 +165,10 @@ class _Reader:
                 self._add("input", event, f"console: {clip(event.data.get('text'), _LABEL)}")
             case "frame":
                 self._frame(event)
+            case "proof":
+                self._proved(event)
+            case "proof.bad":
+                self._add("frames", event, f"frame {clip(event.data.get('number'), 12)} refused", "bad")
             case "qmp.event":
                 reason = (event.data.get("data") or {}).get("reason")
                 self._add(
@@ -219,6 +223,12 @@ class _Reader:
         if len(self._found.frames) < _STEPS:
             self._found.frames[step] = event
 
+    def _proved(self, event: Event) -> None:
+        count, first = len(event.data.get("us", ())), int(event.data.get("first", 0))
+        if count:
+            last = first + count - 1
+            self._add("frames", event, f"frame {first} proved" if count == 1 else f"frames {first} to {last} proved")
+
     def _other(self, event: Event) -> None:
         found = self._found
         match event.kind:
@@ -240,7 +250,7 @@ class _Reader:
                     "other", event, f"boot epoch {clip(event.data.get('number'))} ({clip(event.data.get('why'))})"
                 )
             case "postmortem":
-                if len(found.postmortems) < _POSTMORTEMS:
+                if event.data and len(found.postmortems) < _POSTMORTEMS:
                     found.postmortems.append(event)
                 self._add("other", event, "post mortem sample")
             case "lab.error" | "run.interrupted":

@@ -164,12 +164,39 @@ class ScenarioBuilder:
     def check_frame(
         self,
         name: str,
-        against: Literal["scene", "golden", "identity", "not-blank"] = "scene",
+        against: Literal["scene", "golden", "identity", "not-blank", "remembered"] = "scene",
         *,
+        like: str = "",
+        crop: tuple[int, int, int, int] | None = None,
+        shifted: tuple[int, int] = (0, 0),
         tolerance: int = 0,
         timeout: float | None = None,
     ) -> Self:
-        return self._add(s.CheckFrame(name=name, against=against, tolerance=tolerance, timeout=timeout))
+        return self._add(
+            s.CheckFrame(
+                name=name,
+                against=against,
+                like=like,
+                crop=crop,
+                shifted=shifted,
+                tolerance=tolerance,
+                timeout=timeout,
+            )
+        )
+
+    def remember_frame(self, name: str) -> Self:
+        return self._add(s.RememberFrame(name=name))
+
+    def same_frame(
+        self,
+        name: str,
+        like: str,
+        *,
+        crop: tuple[int, int, int, int] | None = None,
+        shifted: tuple[int, int] = (0, 0),
+    ) -> Self:
+        """`check_frame` against the remembered picture *like*."""
+        return self.check_frame(name, "remembered", like=like, crop=crop, shifted=shifted)
 
     def find_click(self, picture: Path, *, button: s.Button = "left", timeout: float | None = None) -> Self:
         return self._add(s.FindClick(picture=picture, button=button, timeout=timeout))

@@ -5,24 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
-from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
+from harness.scenario.filled import Filled
 from harness.toml import Locate, Problem, refuse
 from harness.toml_positions import Loc
 
 _WORD = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _DIRECT = frozenset({"image", "seed", "clock"})
 MAX_STEPS = 100_000  # a typing error in `times` must not eat the memory
-
-
-class Filled(str):
-    """The text of a word that stands alone: a number, where its field takes one (`typed`)."""
-
-    __slots__ = ()
 
 
 def cases(path: Path, data: Mapping[str, Any], locate: Locate) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -142,55 +134,6 @@ def substitute(path: Path, value: Any, words: Mapping[str, str], place: Loc, loc
     if isinstance(value, dict):
         return {k: substitute(path, v, words, (*place, k), locate) for k, v in value.items()}
     return value
-
-
-def typed(value: Any, hint: Any) -> Any:
-    """*value* with each `Filled` text in it made a number where *hint*, the type of its field, takes one and no text.
-
-    :param hint: a type as in an annotation; `Any` takes a number.
-    """
-    if isinstance(value, Filled):
-        is_number = re.fullmatch(r"-?\d{1,15}", value) and not _takes(hint, str) and (hint is Any or _takes(hint, int))
-        return int(value) if is_number else str(value)
-    if isinstance(value, list):
-        return [typed(v, _item(hint)) for v in value]
-    if isinstance(value, dict):
-        fields = _fields(hint)
-        return {k: typed(v, fields.get(k, Any)) for k, v in value.items()}
-    return value
-
-
-def _arms(hint: Any) -> Iterator[Any]:
-    """The alternatives of a union, without what annotates them."""
-    if get_origin(hint) is Annotated:
-        yield from _arms(get_args(hint)[0])
-    elif get_origin(hint) in {Union, UnionType}:
-        for arm in get_args(hint):
-            yield from _arms(arm)
-    else:
-        yield hint
-
-
-def _takes(hint: Any, kind: type) -> bool:
-    """Whether a field takes text (`str`) or a number (`int`)."""
-    kinds = {str} if kind is str else {int, float}
-    return any(arm in kinds or (get_origin(arm) is Literal and kind is str) for arm in _arms(hint))
-
-
-def _item(hint: Any) -> Any:
-    """What an array of this type holds."""
-    return next((get_args(arm)[0] for arm in _arms(hint) if get_origin(arm) is tuple), Any)
-
-
-def _fields(hint: Any) -> dict[str, Any]:
-    """The types of a table's keys."""
-    found = [arm for arm in _arms(hint) if isinstance(arm, type) and is_dataclass(arm)]
-    return _hints(found[0]) if len(found) == 1 else {}
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind, include_extras=True)
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

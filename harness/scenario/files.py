@@ -56,22 +56,23 @@ def _locate(path: Path) -> Path:
     for base in bases:
         if (base / path).exists():
             return base / path
-    near = next(filter(None, (_nearest(base, path) for base in bases)), None)
-    raise UsageError(f"there is no scenario {path}" + (f" (did you mean '{near}'?)" if near is not None else ""))
+    near = get_close_matches(str(path), filter(None, (_nearest(base, path) for base in bases)), n=1)
+    raise UsageError(f"there is no scenario {path}" + (f" (did you mean {near[0]!r}?)" if near else ""))
 
 
-def _nearest(base: Path, path: Path) -> Path | None:
-    """*path* with each part that is not there replaced by the most similar one that is."""
-    found = base if not path.is_absolute() else Path(path.anchor)
+def _nearest(base: Path, path: Path) -> str | None:
+    """*path* with each part that is not there replaced by the most similar one that is; to be looked for as *path*."""
+    found = Path(path.anchor)
     for part in path.relative_to(path.anchor).parts:
-        if not (found / part).exists():
+        meant = part
+        if not (base / found / part).exists():
             try:
-                names = [p.name for p in found.iterdir() if p.is_dir() or p.suffix == ".toml"]
+                names = [p.name for p in (base / found).iterdir() if p.is_dir() or p.suffix == ".toml"]
             except OSError:
                 return None
             near = get_close_matches(part, names, n=1) or get_close_matches(f"{part}.toml", names, n=1)
             if not near:
                 return None
-            part = near[0]  # noqa: PLW2901 - the part that was meant
-        found /= part
-    return found
+            meant = near[0]
+        found /= meant
+    return str(found)

@@ -16,9 +16,11 @@ from harness.errors import UsageError
 from harness.markers.match import Pattern
 from harness.measure.stored import read_values, values_file
 from harness.scenario import expand
+from harness.scenario.filled import typed
 from harness.scenario.measuring import Measure
 from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
-from harness.scenario.steps import Boot, CheckFrame, Count, Dialogue, Expect, Pointer, Relaunch, Reset, Step
+from harness.scenario.pictures import picture_problems
+from harness.scenario.steps import STEP_TYPES, Boot, CheckFrame, Count, Dialogue, Expect, Pointer, Relaunch, Reset, Step
 from harness.toml import Problem, TomlFile, load_toml, refuse, validate
 from harness.toml_positions import Loc
 
@@ -69,8 +71,8 @@ def _load(path: Path, document: TomlFile) -> Iterator[Scenario]:
                 loc = (*placed[loc[1]][1], *loc[2:])
             return document.locate(loc)
 
-        head = expand.typed(head, ScenarioFile)
-        steps = [expand.typed(step, _step_type(step)) for step, _ in placed]
+        head = typed(head, ScenarioFile)
+        steps = [typed(step, _step_type(step)) for step, _ in placed]
         parsed = validate(_ADAPTER, path, TomlFile({**head, "step": steps}, locate))
         problems = list(_problems(parsed))
         if problems:
@@ -132,6 +134,7 @@ def _problems(scenario: ScenarioFile) -> Iterator[Problem]:
             if isinstance(step, CheckFrame) and not 0 <= step.tolerance <= 255:
                 yield Problem((*place, "tolerance"), "tolerance: should be 0 to 255")
         yield from _step_problems(place, step)
+    yield from picture_problems(scenario.step)
 
 
 def _step_problems(place: Loc, step: Step) -> Iterator[Problem]:

@@ -60,17 +60,32 @@ class CheckFrame:
 
     `against` is `scene` (the computed oracle, exact), `golden` (approved pictures `goldens/<name>.png` and
     `goldens/<name>.<variant>.png` in the
-    scenario's folder, masks `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only) or `not-blank`
-    (anything but one colour).
+    scenario's folder, masks `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only), `not-blank`
+    (anything but one colour) or `remembered` (a picture that `remember-frame` took earlier in the run).
     Where the guest has an identity strip it is always checked as well.
+
+    With `remembered`: `like` names that picture; `crop` is the part of it to compare, x, y, w, h (all of the desktop),
+    and `shifted` how far to the right and down that part should be found now.
     """
 
     __pydantic_config__: ClassVar = _STRICT
     do: Literal["check-frame"] = "check-frame"
     name: str
-    against: Literal["scene", "golden", "identity", "not-blank"] = "scene"
+    against: Literal["scene", "golden", "identity", "not-blank", "remembered"] = "scene"
+    like: str = ""
+    crop: tuple[int, int, int, int] | None = None
+    shifted: tuple[int, int] = (0, 0)
     tolerance: int = 0
     timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberFrame:
+    """Take a picture for later: `check-frame` with `against = "remembered"` compares the screen with it."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    do: Literal["remember-frame"] = "remember-frame"
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from harness.scenario.acting import (
     Stop,
     Type,
 )
-from harness.scenario.looking import Boot, CheckFrame, Count, Expect, ExpectExit
+from harness.scenario.looking import Boot, CheckFrame, Count, Expect, ExpectExit, RememberFrame
 from harness.scenario.measuring import Measure
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Measure",
     "Pointer",
     "Relaunch",
+    "RememberFrame",
     "Reset",
     "Send",
     "Shutdown",
@@ -65,6 +66,7 @@ Step = (
     | Expect
     | Dialogue
     | CheckFrame
+    | RememberFrame
     | Measure
     | FindClick
     | Reset
@@ -86,6 +88,7 @@ STEP_TYPES: dict[str, type[Step]] = {
     "expect": Expect,
     "dialogue": Dialogue,
     "check-frame": CheckFrame,
+    "remember-frame": RememberFrame,
     "measure": Measure,
     "find-click": FindClick,
     "reset": Reset,
@@ -96,7 +99,7 @@ STEP_TYPES: dict[str, type[Step]] = {
     "expect-exit": ExpectExit,
 }
 
-PASSIVE = (Expect, CheckFrame, Measure, ExpectExit)
+PASSIVE = (Expect, CheckFrame, RememberFrame, Measure, ExpectExit)
 """Steps that only look. Every other kind is an action: expectations that follow it search from its beginning."""
 
 
@@ -115,6 +118,10 @@ def describe(step: Step) -> str:
             return f"pointer {action} ({x}, {y})"
         case Frames(ticks=ticks):
             return f"frames {ticks}"
+        case CheckFrame(name=name, against="remembered", like=like):
+            return f"check-frame {name} against {like}, remembered"
+        case RememberFrame(name=name):
+            return f"remember-frame {name}"
         case CheckFrame(name=name, against=against):
             return f"check-frame {name} against {against}"
         case Measure(name=name, statistic=statistic, of=of, field=field):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -77,6 +77,7 @@ class Wires:
     gdb: Path | None = None
     firmware: tuple[Path, Path] | None = None  # UEFI code, and the private copy of its variables
     esp: Path | None = None  # the private copy
+    disks: Mapping[Path, Path] = field(default_factory=dict)  # private copies of disks, by what they are copies of
 
     def descriptors(self) -> list[int]:
         """Those that the child has to inherit."""
@@ -242,8 +243,12 @@ def _disks(profile: Profile, wires: Wires) -> Iterator[Option]:
     for index, disk in enumerate(disks):
         name = disk.id or f"disk{index}"
         # snapshot: writes go to a file that QEMU makes and unlinks at once, so that nothing can stay behind.
-        yield _drive("none", id=name, format=disk.format, snapshot=not disk.persist, file=disk.file)
+        yield _drive(
+            "none", id=name, format=disk.format, snapshot=not disk.persist, file=wires.disks.get(disk.file, disk.file)
+        )
         if disk.interface != "none":
             place = next(ide) if disk.interface == "ide" else {}
-            yield _keyed("device", _DISK_DEVICES[disk.interface], drive=name, **place, bootindex=order)
+            if boot.kernel is None:  # QEMU gives a kernel the first place by itself
+                place["bootindex"] = order
+            yield _keyed("device", _DISK_DEVICES[disk.interface], drive=name, **place)
             order += 1

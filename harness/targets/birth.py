@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from harness.errors import LabError
@@ -27,6 +29,7 @@ class PrivateFiles(NamedTuple):
 
     firmware: tuple[Path, Path] | None = None
     esp: Path | None = None
+    disks: Mapping[Path, Path] = MappingProxyType({})  # of a disk with persist = "run"
 
 
 class Birth(NamedTuple):
@@ -93,23 +96,29 @@ class HeadStart:
 
 
 def copy_files(profile: Profile, directory: Path) -> PrivateFiles:
-    """Copy what a guest may write to: the firmware's variables and the EFI directory.
+    """Copy what a guest may write to: the firmware's variables, the EFI directory, disks whose writes last for the run.
 
     :raises UsageError: if the profile names something that is not there.
     :raises LabError: if the copy cannot be made.
     """
     boot = profile.boot
-    if boot.shape != "uefi":
-        return PrivateFiles()
-    code, variables = find_firmware(profile)
+    all_disks = [*([boot.disk] if boot.disk is not None else []), *profile.machine.disks]
+    of_run = [disk.file for disk in all_disks if disk.persist == "run"]
+    disks = {file: directory / f"disk-{number}" for number, file in enumerate(of_run)}
+    code, variables = find_firmware(profile) if boot.shape == "uefi" else (None, None)
     private, esp = directory / "efi-vars.fd", directory / "esp"
     try:
-        copy_sparse(variables, private)
+        for file, copy in disks.items():
+            copy_sparse(file, copy)
+        if variables is not None:
+            copy_sparse(variables, private)
         if boot.esp is not None:
             copy_esp(boot.esp, esp)
     except OSError as error:
         raise LabError(f"cannot copy {error.filename} into {directory}: {error.strerror}") from error
-    return PrivateFiles((code, private), esp if boot.esp is not None else None)
+    return PrivateFiles(
+        None if code is None else (code, private), esp if boot.esp is not None else None, MappingProxyType(disks)
+    )
 
 
 def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path, number: int) -> Birth:
@@ -154,6 +163,7 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
             gdb=directory / f"gdb-{number}" if launch.gdb else None,
             firmware=files.firmware,
             esp=files.esp,
+            disks=files.disks,
         )
         argv = qemu_argv(profile, launch, wires)
         process = spawn(argv, pass_fds=wires.descriptors())

@@ -49,7 +49,7 @@ class Life:
     control: SocketPort | None
     proof: SocketPort | None
     log: Tail | None
-    vcpus: tuple[int, ...]  # thread ids, in order of the CPUs
+    vcpus: tuple[int, ...] = ()  # thread ids, in order of the CPUs
 
     def stderr(self) -> str:
         """The last that QEMU said on stdout or stderr."""
@@ -88,11 +88,10 @@ async def come_up(birth: Birth, session: QmpSession) -> Life:
             on_failure.callback(log.close)
         try:
             await session.connect(birth.qmp, child.pid)
-            cpus = await session.execute("query-cpus-fast")
         except LabError as error:
             raise await _failure(child, birth.argv, error) from error
         on_failure.pop_all()
-        return Life(birth.argv, child, console, control, proof, log, tuple(int(cpu["thread-id"]) for cpu in cpus))
+        return Life(birth.argv, child, console, control, proof, log)
 
 
 async def _failure(child: ChildProcess, argv: list[str], error: LabError) -> HarnessError:

@@ -15,13 +15,13 @@ _STRICT = {"extra": "forbid"}  # read by the validation library; the classes sta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """One disk. Opened through a throw-away overlay unless `persist`."""
+    """One disk. Opened through a throw-away overlay unless `persist`; "run": a copy that is kept to the run's end."""
 
     __pydantic_config__: ClassVar = _STRICT
     file: Path
     format: Literal["raw", "qcow2"] = "raw"
     interface: Literal["virtio", "ide", "scsi", "none"] = "virtio"
-    persist: bool = False
+    persist: bool | Literal["run"] = False
     id: str = ""
 
 

@@ -102,7 +102,7 @@ class QemuTarget:
         return self._life.child.pid if self._life is not None else None
 
     def vcpu_threads(self) -> tuple[int, ...]:
-        """Thread ids of the virtual CPUs, in order."""
+        """Thread ids of the virtual CPUs, in order; known once the guest was let go."""
         return self._life.vcpus if self._life is not None else ()
 
     def addresses(self) -> Mapping[str, str]:
@@ -145,8 +145,13 @@ class QemuTarget:
 
         :raises LabError: if QEMU refused, or is gone.
         """
-        await self._qmp().execute("cont")
-        self.mark()  # after it: the guest need not wait for half a millisecond of reading /proc
+        qmp = self._qmp()
+        await qmp.execute("cont")
+        # What only looks comes after it: the guest need not wait a millisecond for that.
+        cpus = await qmp.execute("query-cpus-fast")
+        if self._life is not None:
+            self._life = replace(self._life, vcpus=tuple(int(cpu["thread-id"]) for cpu in cpus))
+        self.mark()
 
     async def stop_vm(self) -> None:
         """Stop the virtual CPUs; nothing changes in the machine until `go`."""

@@ -12,8 +12,9 @@ SECTIONS = {
     "latency": ("benchmarks.latency", 1000, 100),
     "scan": ("benchmarks.scan", 100, 10),
     "frames": ("benchmarks.frames", 100, 10),
+    "proof": ("benchmarks.proof", 20, 2),
 }
-"""Name: module, size of a whole measurement, size with --quick (pairs, markers, megabytes, frames)."""
+"""Name: module, size of a whole measurement, size with --quick (pairs, markers, megabytes, frames, guest seconds)."""
 
 
 def main() -> int:

@@ -143,3 +143,79 @@ def test_input_that_overtakes_a_reply_on_the_other_port_goes_to_the_window_that_
 
     assert follow(overtaken=True) == follow(overtaken=False)
     assert follow(overtaken=True).windows[0].text == "a"
+
+
+def shown(follower):
+    return [(w.id, w.x) for w in follower.view().windows]
+
+
+TICK = ("frames n=1", "ok ticks=1 presented=1 frame=2 crc=00000001")
+DEATH = ["RAYOS_FAILURE:DETECTED:page_fault:1", "RAYOS_SOAK:CLIENT_DESTROYED:1"]
+RESTART = ["RAYOS_FAILURE:RECOVERY_START:1", "RAYOS_SOAK:CLIENT_CREATED:1", "RAYOS_FAILURE:RECOVERY_COMPLETE:1:success"]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_the_dead_vanish_whichever_port_is_read_first(early):
+    follower = feed(SceneFollower(), (CREATE, "ok"), TICK)
+    follower.observe(Event(0, 0, "control.send", {"cseq": 9, "payload": "misbehave id=1 how=page_fault"}))
+    reply = Event(0, 0, "control.reply", {"cseq": 9, "ok": True, "payload": "ok"})
+    if not early:
+        follower.observe(reply)
+    feed(follower, *DEATH)
+    if early:
+        follower.observe(reply)
+    assert feed(follower, TICK).view() == SceneView()
+
+
+def test_a_supervised_client_is_back_as_it_was_created():
+    follower = feed(SceneFollower(), (CREATE, "ok"), ("move id=1 x=500 y=5", "ok"), ("kill id=1", "ok"))
+    feed(follower, *DEATH, *RESTART, TICK)
+    assert shown(follower) == [(1, 0)]
+
+
+def test_a_client_that_hangs_or_is_silent_lives_on():
+    follower = feed(SceneFollower(), (CREATE, "ok"), TICK)
+    feed(follower, "RAYOS_FAILURE:DETECTED:hang:1", "RAYOS_FAILURE:DETECTED:unresponsive:1", TICK)
+    assert shown(follower) == [(1, 0)]
+
+
+@pytest.mark.parametrize("restart", [[], RESTART])
+def test_a_death_in_the_middle_of_a_run_was_presented_by_it(restart):
+    follower = feed(SceneFollower(), (CREATE, "ok"))
+    follower.observe(Event(0, 0, "control.send", {"cseq": 9, "payload": "frames n=100"}))
+    feed(follower, *DEATH, *restart)
+    words = "ok ticks=100 presented=3 frame=4 crc=00000001"
+    follower.observe(Event(0, 0, "control.reply", {"cseq": 9, "ok": True, "payload": words}))
+    assert shown(follower) == [(1, 0)] * bool(restart)
+    assert follower.least == 4
+    feed(follower, ("frames n=1", "ok frame=4 crc=00000001"))
+    assert follower.least == 4  # nothing was damaged any more
+    feed(follower, ("create id=2 x=0 y=0 w=100 h=100 color=112233", "ok"), ("frames n=1", "ok frame=4 crc=00000001"))
+    assert follower.least == 5
+
+
+def test_letters_typed_around_a_death_in_a_run_are_not_guessed_at():
+    follower = feed(SceneFollower(), (CREATE, "ok"), ("create id=2 x=0 y=0 w=100 h=100 color=112233", "ok"))
+    feed(follower, ("work id=2 name=typist", "ok"))
+    follower.observe(Event(0, 0, "control.send", {"cseq": 9, "payload": "frames n=100"}))
+    feed(follower, *DEATH)
+    follower.observe(Event(0, 0, "control.reply", {"cseq": 9, "ok": True, "payload": "ok"}))
+    with pytest.raises(UnknownSceneError, match="typist"):
+        follower.view()
+
+
+def test_the_markers_of_commands_change_nothing_twice():
+    soak = ["RAYOS_SOAK:START:1:1", "RAYOS_SOAK:CLIENT_CREATED:1", "RAYOS_SOAK:CLIENT_DESTROYED:1"]
+    follower = feed(SceneFollower(), *soak, ("soak clients=1 seconds=1", "ok frames=60"), *soak[1:])
+    assert [w.phase for w in follower.view().windows] == [60 % 16]
+    feed(follower, (CREATE, "ok"), "RAYOS_SOAK:CLIENT_CREATED:1", TICK, ("destroy id=1", "ok"), *DEATH[1:], TICK)
+    assert follower.view() == SceneView()
+
+
+def test_a_soak_that_was_typed_into_leaves_an_unknown_screen():
+    follower = SceneFollower()
+    follower.observe(Event(0, 0, "control.send", {"cseq": 9, "payload": "soak clients=1 seconds=1"}))
+    feed(follower, "RAYOS_INPUT:KEY:1:down:1e:1")
+    follower.observe(Event(0, 0, "control.reply", {"cseq": 9, "ok": True, "payload": "ok frames=60"}))
+    with pytest.raises(UnknownSceneError, match="soak"):
+        follower.view()

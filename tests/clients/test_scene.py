@@ -53,7 +53,9 @@ def test_nothing_is_presented_before_a_tick():
 def test_a_window_has_the_attributes_it_was_created_with():
     (window,) = scene_of("create id=7 x=-20 y=3 w=48 h=40 color=0aFFe1 kind=checker").pending().windows
     assert (window.id, window.x, window.y, window.w, window.h) == (7, -20, 3, 48, 40)
-    assert (window.color, window.checker, window.phase, window.text, window.focused) == (0x0AFFE1, True, 0, "", True)
+    content = window.content
+    assert (window.color, content.color, window.focused) == (0x0AFFE1, 0x0AFFE1, True)
+    assert (content.checker, content.phase, content.text) == (True, 0, "")
 
 
 @pytest.mark.parametrize("verb", ["raise", "focus", "show"])

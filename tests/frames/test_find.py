@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.clients.scene import SceneView, WindowView
+from harness.clients.scene import Content, SceneView, WindowView
 from harness.errors import UsageError
 from harness.frames.find import find_picture
 from harness.frames.oracle import render
@@ -13,7 +13,9 @@ from harness.frames.types import Rect
 
 
 def screen():
-    windows = tuple(WindowView(i, 60 * i, 40 * i, 120, 90, 0x305070, False, 0, "", i == 3) for i in range(1, 4))
+    windows = tuple(
+        WindowView(i, 60 * i, 40 * i, 120, 90, 0x305070, i == 3, Content(0x305070), f"client {i}") for i in range(1, 4)
+    )
     return render(SceneView(windows))
 
 

@@ -1,5 +1,6 @@
 """Approved pictures: variants, masks, updates."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -85,8 +86,11 @@ def test_a_name_that_could_leave_the_folder_is_refused(tmp_path, name):
         Goldens(tmp_path).update(name, picture())
 
 
-def write_mask(folder, text):
-    (folder / "desk.mask.toml").write_text(text)
+TERMS = 'owner = "clock people"\nexpires = 2030-06-30\n'
+
+
+def write_mask(folder, text, terms=TERMS):
+    (folder / "desk.mask.toml").write_text(terms + text)
 
 
 def test_masks_from_table_and_picture_add_up(goldens, tmp_path):
@@ -123,7 +127,63 @@ def test_a_mask_that_makes_no_sense_is_refused(goldens, tmp_path, text):
         goldens.compare("desk", frame(picture(2)))
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        "",
+        'owner = "clock people"\n',
+        "expires = 2030-06-30\n",
+        'owner = " "\nexpires = 2030-06-30\n',
+        'owner = "clock people"\nexpires = "2030-06-30"\n',
+        'owner = "clock people"\nexpires = 2030-06-30T12:00:00\n',
+    ],
+)
+def test_a_mask_without_an_owner_and_a_day_on_which_it_expires_is_refused(goldens, tmp_path, terms):
+    write_mask(tmp_path, "[[ignore]]\nx = 1\ny = 1\nw = 1\nh = 1\n", terms)
+    with pytest.raises(UsageError, match=r"owner|expires"):
+        goldens.compare("desk", frame(picture()))
+
+
+def test_a_drawn_mask_alone_has_neither_and_is_refused(goldens, tmp_path):
+    save_png(tmp_path / "desk.mask.png", picture())
+    with pytest.raises(UsageError, match="owner"):
+        goldens.compare("desk", frame(picture()))
+
+
+def test_an_expired_mask_is_an_error_that_names_its_owner_from_the_day_after_on(goldens, tmp_path):
+    write_mask(tmp_path, "[[ignore]]\nx = 1\ny = 1\nw = 1\nh = 1\n")
+    goldens.check_mask("desk", date(2030, 6, 30), identity=True)
+    with pytest.raises(UsageError, match=r"expired on 2030-06-30; its owner is clock people"):
+        goldens.check_mask("desk", date(2030, 7, 1), identity=False)
+
+
+def test_a_mask_may_hide_two_percent_where_frames_have_an_identity_and_any_part_elsewhere(goldens, tmp_path):
+    day = date(2030, 1, 1)
+    write_mask(tmp_path, "[[ignore]]\nx = 0\ny = 0\nw = 48\nh = 1\n")  # 48 of 2400
+    goldens.check_mask("desk", day, identity=True)
+    write_mask(tmp_path, "[[ignore]]\nx = 0\ny = 0\nw = 49\nh = 1\n")
+    goldens.check_mask("desk", day, identity=False)
+    with pytest.raises(UsageError, match=r"2\.0% of the picture"):
+        goldens.check_mask("desk", day, identity=True)
+    overlapping = "[[ignore]]\nx = 0\ny = 0\nw = 48\nh = 1\n" * 3  # hides no more than once
+    write_mask(tmp_path, overlapping)
+    goldens.check_mask("desk", day, identity=True)
+
+
+def test_an_added_golden_is_a_further_variant_and_leaves_the_approved_ones(goldens, tmp_path):
+    before = (tmp_path / "desk.png").read_bytes()
+    assert goldens.update("desk", picture(2), add=True) == tmp_path / "desk.2.png"
+    assert goldens.update("desk", picture(3), add=True) == tmp_path / "desk.3.png"
+    assert goldens.update("desk", picture(2), add=True) is None
+    assert goldens.update("new", picture(2), add=True) == tmp_path / "new.png"
+    assert (tmp_path / "desk.png").read_bytes() == before
+    for seed in (1, 2, 3):
+        assert goldens.compare("desk", frame(picture(seed)))[0].matches
+    assert not goldens.compare("desk", frame(picture(4)))[0].matches
+
+
 def test_a_drawn_mask_of_another_size_is_refused(goldens, tmp_path):
+    write_mask(tmp_path, "")
     save_png(tmp_path / "desk.mask.png", picture(1, 61, 40))
     with pytest.raises(UsageError, match="61×40"):
         goldens.compare("desk", frame(picture()))

@@ -5,21 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.clients.scene import SceneView, WindowView
+from harness.clients.scene import Content, SceneView, WindowView
 from harness.frames import font
 from harness.frames.compare import compare
-from harness.frames.oracle import render, text_rows
+from harness.frames.contents import text_rows
+from harness.frames.oracle import render
 from harness.frames.types import Rect
 
 FONT = Path(__file__).parents[2] / "docs" / "font.txt"
 
 
 def window(**given):
-    values = {
-        "id": 1, "x": 100, "y": 50, "w": 160, "h": 120, "color": 0x304050, "checker": False, "phase": 0, "text": "",
-        "focused": True,
-    }  # fmt: skip
-    return WindowView(**values | given)
+    values = {"id": 1, "x": 100, "y": 50, "w": 160, "h": 120, "color": 0x304050, "focused": True, "fullscreen": False}
+    values |= {name: given.pop(name) for name in tuple(given) if name in values}
+    title = given.pop("title", f"client {values['id']}")
+    return WindowView(**values, title=title, content=Content(**{"color": values["color"]} | given))
 
 
 def picture(*windows, cursor=None):
@@ -148,8 +148,8 @@ def test_text_that_does_not_fit_wholly_is_not_drawn():
     ],
 )
 def test_text_is_laid_out_in_rows(text, rows):
-    assert text_rows(text, 3, 99) == rows
-    assert text_rows(text, 3, 1) == rows[:1]
+    assert list(text_rows(text, 3, 99)) == rows
+    assert list(text_rows(text, 3, 1)) == rows[:1]
 
 
 def test_later_windows_cover_earlier_ones_and_the_panel():

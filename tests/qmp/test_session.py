@@ -57,6 +57,18 @@ def test_silence_ends_at_the_deadline_and_the_session_goes_on(talk: Talk) -> Non
     talk(body)
 
 
+def test_one_deadline_holds_for_a_failed_command_and_all_that_clean_up_behind_it(talk: Talk) -> None:
+    async def body(session: QmpSession, qemu: FakeQemu) -> None:
+        qemu.replies["screendump"] = qemu.replies["cont"] = None
+        with session.bounded(0.01), session.bounded(1000):
+            for command in ("screendump", "cont", "query-status"):
+                with pytest.raises(QmpTimeoutError, match=f"did not answer {command} within 0"):
+                    await session.execute(command)
+        assert await session.execute("query-status") == {}  # and for nothing behind it
+
+    talk(body)
+
+
 def test_a_death_during_a_command_is_a_lost_target(talk: Talk) -> None:
     async def body(session: QmpSession, qemu: FakeQemu) -> None:
         qemu.replies["stop"] = None

@@ -98,6 +98,64 @@ def test_a_repeat_is_unrolled_with_its_words(tmp_path: Path) -> None:
     assert scenario.steps == (Boot(), Type(text="a1"), Expect(all=("a",)), Type(text="b2"), Expect(all=("b",)))
 
 
+def test_a_placeholder_is_text_in_a_text_field_and_a_number_in_a_number_field(tmp_path: Path) -> None:
+    text = (
+        HEAD.replace('"x"', '"${label}"')
+        + 'seed = "${label}"\n[matrix]\nlabel = [7]\n'
+        + BOOT
+        + '[[step]]\ndo = "repeat"\n'
+        'times = 1\nstep = [{ do = "check-frame", name = "${n}", tolerance = "${n}" }, '
+        '{ do = "key", keys = ["${n}"] }, '
+        '{ do = "command", send = "${n}", timeout = "${label}" }, '
+        '{ do = "expect", all = ["${n}"], count = [{ pattern = "${n}", exactly = "${n}" }] }]\n'
+    )
+    (scenario,) = _load(tmp_path, text)
+    _, frame, key, command, expect = scenario.steps
+    assert (scenario.name, scenario.seed) == ("7[label=7]", 7)
+    assert (frame.name, frame.tolerance) == ("1", 1)
+    assert key.keys == ("1",)
+    assert (command.send, command.timeout) == ("1", 7)
+    assert (expect.all, expect.count[0].pattern, expect.count[0].exactly) == (("1",), "1", 1)
+
+
+def test_a_word_that_is_no_number_is_refused_where_one_is_wanted(tmp_path: Path) -> None:
+    text = HEAD + BOOT + '[[step]]\ndo = "repeat"\nover = {a = ["1x"]}\nstep = [{ do = "frames", ticks = "${a}" }]\n'
+    with pytest.raises(UsageError, match="ticks"):
+        _load(tmp_path, text)
+
+
+def test_a_number_written_as_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ticks"):
+        _load(tmp_path, HEAD + BOOT + '[[step]]\ndo = "frames"\nticks = "1"\n')
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("smok/first-light.toml", "smoke/first-light.toml"),
+        ("smoke/first-ligth.toml", "smoke/first-light.toml"),
+        ("smoke/first-light", "smoke/first-light.toml"),
+        ("smokes", "smoke"),
+        ("{here}/mine.tml", "{here}/mine.toml"),
+        ("mien.toml", "mine.toml"),
+    ],
+)
+def test_a_misspelt_scenario_file_is_told_with_the_nearest_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, meant: str
+) -> None:
+    (tmp_path / "mine.toml").write_text(HEAD + BOOT)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="there is no scenario") as caught:
+        collect([Path(given.format(here=tmp_path))])
+    assert f"(did you mean '{meant.format(here=tmp_path)}'?)" in caught.value.what
+
+
+def test_a_scenario_file_like_no_other_is_told_without_a_guess(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no scenario") as caught:
+        collect([tmp_path / "qqqqq"])
+    assert "did you mean" not in caught.value.what
+
+
 def test_a_problem_inside_a_repeat_is_told_at_its_own_line(tmp_path: Path) -> None:
     text = HEAD + BOOT + '[[step]]\ndo = "repeat"\ntimes = 2\n[[step.step]]\ndo = "type"\ntxt = "x"\n'
     assert "s.toml:11: " in _refused(tmp_path, text)

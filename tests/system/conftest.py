@@ -14,6 +14,7 @@ from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.model import Scenario
 
 from .live_harness import Harnesses
+from .machines import Start, started
 
 Play = Callable[..., RunOutcome]
 
@@ -43,3 +44,9 @@ def harnesses(tmp_path: Path) -> Iterator[Harnesses]:
         yield started
     finally:
         started.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """`async with start(profile or assembly, …launch options)`: a paused machine, ended and looked for traces after."""
+    return lambda what, **launch: started(tmp_path, what, **launch)

@@ -100,10 +100,20 @@ def place(x, y):
 
 
 @asynccontextmanager
-async def reference(folder, *, image="reference", cmdline=""):
-    """A `Session` at the first rendezvous."""
+async def reference(folder, *, image="reference", cmdline="", disks=(), devices=(), extra=()):
+    """A `Session` at the first rendezvous, on a machine with these besides."""
     profile = load_profile(IMAGES / f"{image}.toml")
-    profile = replace(profile, boot=replace(profile.boot, cmdline=f"{profile.boot.cmdline} {cmdline}".strip()))
+    machine = profile.machine
+    profile = replace(
+        profile,
+        boot=replace(profile.boot, cmdline=f"{profile.boot.cmdline} {cmdline}".strip()),
+        machine=replace(
+            machine,
+            disks=(*machine.disks, *disks),
+            devices=(*machine.devices, *devices),
+            extra=(*machine.extra, *extra),
+        ),
+    )
     target = QemuTarget(profile, Launch(clock="virtual"))
     journal = Journal(folder / "journal.jsonl")
     tasks = []

@@ -79,7 +79,7 @@ def test_a_guest_that_works_after_a_megabyte_of_noise_passes(play: Play, clock: 
 def small_log(monkeypatch: pytest.MonkeyPatch) -> int:
     """The serial log takes only this many bytes."""
     cap = 200_000
-    monkeypatch.setattr("harness.engine.session.Console", partial(Console, cap=cap))
+    monkeypatch.setattr("harness.engine.opening.Console", partial(Console, cap=cap))
     return cap
 
 

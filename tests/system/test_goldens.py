@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli
+from harness.errors import UsageError
+from harness.frames.png import save_png
 from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.model import Scenario
-from harness.verdicts import Verdict
+from harness.verdicts import EXIT_USAGE, Verdict
 
 from .conftest import Play
 
 pytestmark = pytest.mark.system
 
 
-def _scenario(folder: Path, color: str = "3a6ea5") -> Scenario:
+EMPTY = (
+    'version = 1\nname = "g"\nimage = "reference"\n[[step]]\ndo = "boot"\n'
+    '[[step]]\ndo = "check-frame"\nname = "empty"\nagainst = "golden"\n'
+)
+
+
+def _scenario(folder: Path, color: str = "3a6ea5", size: str = "w=300 h=200") -> Scenario:
     return (
         ScenarioBuilder("golden", image="reference")
         .boot()
-        .command(f"create id=1 x=40 y=40 w=300 h=200 color={color}")
+        .command(f"create id=1 x=40 y=40 {size} color={color}")
         .frames()
         .check_frame("one window", "golden", timeout=0.3)
         .build(folder)
@@ -41,19 +50,46 @@ def test_an_approved_picture_matches_and_another_screen_does_not(play: Play, tmp
 
 
 def test_a_mask_hides_what_may_differ(play: Play, tmp_path: Path) -> None:
+    play(_scenario(tmp_path, size="w=120 h=120"), update_goldens=True)
+    (tmp_path / "goldens/one window.mask.toml").write_text(_mask(120, 120))
+    assert play(_scenario(tmp_path, "ff0000", "w=120 h=120")).verdict.verdict is Verdict.PASS
+
+
+def _mask(width: int, height: int, expires: str = "2100-01-01") -> str:
+    terms = f"owner = 'window people'\nexpires = {expires}\n"
+    return f"{terms}[[ignore]]\nx = 40\ny = 40\nw = {width}\nh = {height}\nreason = 'the window'\n"
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [(_mask(300, 200), "hides 7.9% of the picture"), (_mask(20, 20, "2020-01-01"), "its owner is window people")],
+)
+def test_a_large_or_expired_mask_is_refused_before_anything_boots(tmp_path: Path, mask: str, words: str) -> None:
+    (tmp_path / "goldens").mkdir()
+    save_png(tmp_path / "goldens/empty.png", np.zeros((768, 992), np.uint32))
+    (tmp_path / "goldens/empty.mask.toml").write_text(mask)
+    (tmp_path / "one.toml").write_text(EMPTY)
+    file = str(tmp_path / "one.toml")
+    checked = CliRunner().invoke(cli, ["scenario", "check", file], standalone_mode=False)
+    assert checked.return_value == EXIT_USAGE
+    assert words in checked.output
+    with pytest.raises(UsageError) as refused:
+        CliRunner().invoke(cli, ["run", file], standalone_mode=False, catch_exceptions=False)
+    assert words in refused.value.what
+
+
+def test_an_added_golden_stands_beside_the_approved_one(play: Play, tmp_path: Path) -> None:
     play(_scenario(tmp_path), update_goldens=True)
-    mask = "[[ignore]]\nx = 40\ny = 40\nw = 300\nh = 200\nreason = 'the window'\n"
-    (tmp_path / "goldens/one window.mask.toml").write_text(mask)
-    assert play(_scenario(tmp_path, color="ff0000")).verdict.verdict is Verdict.PASS
+    added = play(_scenario(tmp_path, color="ff0000"), add_goldens=True)
+    assert added.updated_goldens == [str(tmp_path / "goldens/one window.2.png")]
+    for color in ("3a6ea5", "ff0000"):
+        assert play(_scenario(tmp_path, color)).verdict.verdict is Verdict.PASS
+    assert play(_scenario(tmp_path, "00ff00")).verdict.verdict is Verdict.FAIL
 
 
 def test_approving_says_which_scenarios_use_the_picture(tmp_path: Path) -> None:
-    text = (
-        'version = 1\nname = "g"\nimage = "reference"\n[[step]]\ndo = "boot"\n'
-        '[[step]]\ndo = "check-frame"\nname = "empty"\nagainst = "golden"\n'
-    )
     for name in ("one.toml", "two.toml"):
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(EMPTY)
     result = CliRunner().invoke(
         cli,
         ["run", str(tmp_path / "one.toml"), "--update-goldens", "--runs-dir", str(tmp_path / "runs")],

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +101,24 @@ def test_a_run_that_was_interrupted_does_not_pause(harnesses: Harnesses) -> None
     live.until_event("step.begin", do="expect")
     live.signal(signal.SIGINT)
     assert live.finish().code == 130
+
+
+def test_a_board_that_fell_silent_is_left_with_its_address_and_the_word_that_it_goes_on(
+    harnesses: Harnesses, tmp_path: Path
+) -> None:
+    """There is no post mortem of a board: the deadline alone has to end in a pause."""
+    with socket.create_server(("127.0.0.1", 0)) as cable:
+        url = f"socket://127.0.0.1:{cable.getsockname()[1]}"
+        (tmp_path / "desk.toml").write_text(f'name = "desk"\nurl = "{url}"\n')
+        never = '[[step]]\ndo = "boot"\nuntil = "text:never"\ntimeout = 0.2\n'
+        live = harnesses.start(
+            "run", harnesses.scenario(never), "--target", tmp_path / "desk.toml", "--pause-on-fail", "--json"
+        )
+        found = addresses(live)
+        assert found["console"] == url
+        assert found["The"].startswith("guest cannot be stopped here")
+        live.signal(signal.SIGINT)
+        ended = live.finish()
+    assert (ended.code, ended.document["verdict"]) == (1, "HANG"), ended
+    again = harnesses.run("judge", live.bundle, "--json")
+    assert again.document["runs"] == ended.document["runs"]

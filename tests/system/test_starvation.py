@@ -15,6 +15,7 @@ import pytest
 from harness.engine.context import Context
 from harness.evidence.journal import Event
 from harness.scenario.builder import ScenarioBuilder
+from harness.targets.qemu import QemuTarget
 from harness.verdicts import Verdict
 
 from .conftest import Play
@@ -87,9 +88,19 @@ def test_a_guest_that_works_in_a_throttled_qemu_is_inconclusive(play: Play, thro
 
 
 @pytest.mark.parametrize("clock", ["virtual", "wall"])
-def test_a_boot_in_a_throttled_qemu_is_inconclusive(play: Play, throttle: Throttle, clock: str) -> None:
+def test_a_boot_in_a_throttled_qemu_is_inconclusive(
+    play: Play, throttle: Throttle, clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = QemuTarget.go
+
+    async def throttled(target: QemuTarget) -> None:
+        assert target.pid is not None
+        throttle(target.pid, 0.01)
+        await go(target)
+
+    monkeypatch.setattr(QemuTarget, "go", throttled)
     scenario = ScenarioBuilder("throttled", image="reference").boot("RAYOS_KIT:DESKTOP", timeout=0.3)
-    outcome = play(scenario, on_start=at("step.begin", throttle, 0.01, index=0), clock=clock)
+    outcome = play(scenario, clock=clock)
     found = outcome.verdict.first_cause
     assert found is not None
     assert (outcome.verdict.verdict, found.cause) == (Verdict.INCONCLUSIVE, "host-starved"), found

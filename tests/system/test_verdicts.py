@@ -13,8 +13,10 @@ import pytest
 from harness.engine.batch import BatchOptions, plan, run_planned
 from harness.engine.context import Context
 from harness.errors import UsageError
+from harness.evidence.journal import Event, read_events
 from harness.judge.hang import starvation
 from harness.scenario.builder import ScenarioBuilder
+from harness.timeouts import TIMEOUTS, host
 from harness.verdicts import Verdict
 
 from .conftest import Play
@@ -124,6 +126,26 @@ def test_a_qemu_that_somebody_stopped_is_inconclusive(play: Play) -> None:
     assert outcome.verdict.verdict is Verdict.INCONCLUSIVE
     assert outcome.verdict.first_cause is not None
     assert outcome.verdict.first_cause.cause == "host-starved"
+
+
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
+def test_a_qemu_that_somebody_stopped_under_a_frame_check_is_given_up_at_its_deadline(play: Play, clock: str) -> None:
+    """Each of the check's QMP commands may take 10 s by itself: one deadline has to hold for all of them."""
+
+    def on_start(ctx: Context) -> None:
+        def begun(event: Event) -> None:
+            if event.kind == "step.begin" and event.data["do"] == "check-frame":
+                os.kill(_qemu_pid(ctx), signal.SIGSTOP)
+
+        ctx.journal.listen(begun)
+
+    scenario = ScenarioBuilder("stopped", image="reference").boot().check_frame("desktop", timeout=0.5)
+    outcome = play(scenario, on_start=on_start, clock=clock)
+    assert outcome.verdict.verdict is Verdict.INCONCLUSIVE
+    assert outcome.verdict.first_cause is not None
+    assert "QEMU did not answer" in outcome.verdict.first_cause.what
+    begun, ended = (e for e in read_events(outcome.bundle.journal) if e.kind[:4] == "step" and e.data["index"] == 1)
+    assert (ended.host_ns - begun.host_ns) / 1e9 < host(TIMEOUTS.qmp_command) / 2
 
 
 def test_a_real_spin_in_a_qemu_that_somebody_stopped_is_a_hang(play: Play) -> None:

@@ -129,7 +129,18 @@ def test_every_ide_drive_has_its_own_place(machine: str, places: list[str]) -> N
     disks = tuple(Disk(file=Path(f"/{n}"), interface="ide") for n in range(3))
     words = argv(profile(machine=Machine(type=machine, disks=disks)))
     drives = [value for value in values(words, "device") if value.startswith("ide-hd")]
-    assert [value.split(",", 2)[2].rpartition(",")[0] for value in drives] == places
+    assert [value.split(",", 2)[2] for value in drives] == places
+
+
+def test_a_disk_beside_a_kernel_claims_no_place_in_the_boot_order() -> None:
+    disk = Disk(file=Path("/d"))
+    assert values(argv(profile(machine=Machine(disks=(disk,)))), "device")[-1] == "virtio-blk-pci,drive=disk0"
+
+
+def test_a_disk_that_is_kept_for_the_run_is_used_as_the_private_copy_of_it() -> None:
+    disk = Disk(file=Path("/d"), persist="run")
+    words = argv(profile(machine=Machine(disks=(disk,))), wires=replace(WIRES, disks={Path("/d"): Path("/run/copy")}))
+    assert values(words, "drive") == ["if=none,id=disk0,format=raw,snapshot=off,file=/run/copy"]
 
 
 def test_uefi_gets_its_code_read_only_and_its_private_variables() -> None:

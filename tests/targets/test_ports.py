@@ -13,6 +13,7 @@ import pytest
 
 from harness.console.socket_port import SocketPort
 from harness.errors import TargetLost
+from harness.targets.birth import make_file_pair
 from harness.targets.ports import FilePair, LifePort, SharedConsole
 
 
@@ -38,6 +39,7 @@ async def read_all(port: LifePort) -> bytes:
 
 def test_what_qemu_writes_to_the_file_is_read_and_what_we_send_is_in_the_fifo(tmp_path: Path) -> None:
     async def main() -> None:
+        make_file_pair(tmp_path / "console")
         port = FilePair(tmp_path / "console")
         qemu_in = os.open(tmp_path / "console.in", os.O_RDWR)
         qemu_out = os.open(tmp_path / "console.out", os.O_RDWR)
@@ -61,6 +63,7 @@ def test_what_qemu_writes_to_the_file_is_read_and_what_we_send_is_in_the_fifo(tm
 
 def test_a_fifo_that_nobody_empties_holds_the_writer_and_not_the_loop(tmp_path: Path) -> None:
     async def main() -> None:
+        make_file_pair(tmp_path / "console")
         port = FilePair(tmp_path / "console")
         qemu_in = os.open(tmp_path / "console.in", os.O_RDWR)
         data = os.urandom(200_000)

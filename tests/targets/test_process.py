@@ -19,6 +19,7 @@ import pytest
 from harness import timeouts
 from harness.errors import LabError, UsageError
 from harness.targets import process as module
+from harness.targets import spawn
 from harness.targets.process import ChildProcess, proc_state
 
 
@@ -240,7 +241,7 @@ def test_kill_9_of_the_harness_leaves_no_child() -> None:
 def test_a_child_whose_parent_died_before_it_asked_for_the_signal_does_not_start() -> None:
     """What the guard sees then: a parent that is not the one that was named."""
     done = subprocess.run(
-        ["/bin/sh", "-c", module._GUARD, "1234567", "echo", "started"], capture_output=True, check=False
+        ["/bin/sh", "-c", spawn._GUARD, "1234567", "echo", "started"], capture_output=True, check=False
     )
     assert (done.returncode, done.stdout) == (125, b"")
 

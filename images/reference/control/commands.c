@@ -8,7 +8,6 @@
 __attribute__((weak)) const struct command client_commands[] = { { } };
 __attribute__((weak)) const struct command measure_commands[] = { { } };
 __attribute__((weak)) const struct command device_commands[] = { { } };
-__attribute__((weak)) const struct command tunnel_commands[] = { { } };
 
 static const struct command *const tables[] = {
     desktop_commands, run_commands, crash_commands, tunnel_commands, client_commands, measure_commands, device_commands,

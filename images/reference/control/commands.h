@@ -25,7 +25,8 @@ extern const struct command desktop_commands[], run_commands[], crash_commands[]
     client_commands[], measure_commands[], device_commands[];
 
 #define PARAMETER_NUMBER(key, low, high) { key, INTEGER, false, low, high }
-#define PARAMETER_ID PARAMETER_NUMBER("id", 1, WINDOW_IDS)
+#define PARAMETER_ID PARAMETER_NUMBER("id", 1, WINDOW_IDS)           /* of a task */
+#define PARAMETER_WINDOW PARAMETER_NUMBER("id", 1, WINDOW_LAST)      /* of any window */
 
 /* Executes a command's payload (changed by parsing) and fills the reply. */
 void commands_execute(char *payload, struct reply *reply);

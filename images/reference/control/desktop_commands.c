@@ -1,49 +1,63 @@
 /* Verbs that direct the windows. */
+#include "clients.h"
 #include "commands.h"
 #include "input.h"
-#include "markers.h"
+#include "programs/orders.h"
+#include "server.h"
 #include "string.h"
 #include "vga.h"
 #include "windows.h"
 
 static void create(const struct argument *a, struct reply *r)
 {
-    enum window_kind kind = WINDOW_SOLID;
+    enum content_kind kind = CONTENT_SOLID;
     if (a[6].given && same_text(a[6].word, "checker"))
-        kind = WINDOW_CHECKER;
+        kind = CONTENT_CHECKER;
     else if (a[6].given && !same_text(a[6].word, "solid"))
         return commands_refuse(r, "argument", "kind");
     int id = (int)a[0].number;
-    if (window_by_id(id))
+    if (task_by_id(id))
         return commands_refuse(r, "id", a[0].word);
-    struct rect outer = rect_at((int)a[1].number, (int)a[2].number, (int)a[3].number, (int)a[4].number);
-    if (!window_create(id, outer, (uint32_t)a[5].number, kind))
-        return commands_refuse(r, "limit", "memory");
-    marker("SOAK:CLIENT_CREATED:%d", id);
+    struct task_arguments arguments = {
+        .id = id, .x = (int32_t)a[1].number, .y = (int32_t)a[2].number, .width = (int32_t)a[3].number, .height = (int32_t)a[4].number,
+        .color = (uint32_t)a[5].number, .kind = kind,
+    };
+    if (!clients_start(&arguments))
+        commands_refuse(r, "limit", "memory");
 }
 
+/* Of a client of the host, which does as it likes: the window may stay. */
 static void destroy(const struct argument *a, struct reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
         return;
-    input_forget(w);
-    window_destroy(w);
-    marker("SOAK:CLIENT_DESTROYED:%ld", a[0].number);
+    if (task_by_id(w->id))
+        return clients_end(w->id);
+    server_close(w);
+    clients_settle();
 }
 
 static void move(const struct argument *a, struct reply *r)
 {
     struct window *w = command_window(a, r);
-    if (w)
-        window_place(w, rect_at((int)a[1].number, (int)a[2].number, w->outer.x1 - w->outer.x0, w->outer.y1 - w->outer.y0));
+    if (!w)
+        return;
+    if (w->fullscreen)
+        return commands_refuse(r, "state", "fullscreen");
+    window_move(w, (int)a[1].number, (int)a[2].number);
 }
 
 static void resize(const struct argument *a, struct reply *r)
 {
     struct window *w = command_window(a, r);
-    if (w)
-        window_place(w, rect_at(w->outer.x0, w->outer.y0, (int)a[1].number, (int)a[2].number));
+    if (!w)
+        return;
+    if (w->fullscreen)
+        return commands_refuse(r, "state", "fullscreen");
+    window_place(w, w->outer);                  /* damaged, whatever the client makes of it */
+    server_configure(w, (int)a[1].number - FRAME_WIDTH, (int)a[2].number - FRAME_HEIGHT);
+    clients_settle();
 }
 
 static void raise(const struct argument *a, struct reply *r)
@@ -54,13 +68,16 @@ static void raise(const struct argument *a, struct reply *r)
     if (w->hidden)
         return commands_refuse(r, "state", "hidden");
     window_raise(w);
+    clients_settle();
 }
 
 static void lower(const struct argument *a, struct reply *r)
 {
     struct window *w = command_window(a, r);
-    if (w)
-        window_lower(w);
+    if (!w)
+        return;
+    window_lower(w);
+    clients_settle();
 }
 
 static void hide(const struct argument *a, struct reply *r)
@@ -70,27 +87,43 @@ static void hide(const struct argument *a, struct reply *r)
         return;
     input_forget(w);
     window_hide(w);
+    clients_settle();
 }
 
 static void show(const struct argument *a, struct reply *r)
 {
     struct window *w = command_window(a, r);
-    if (w)
-        window_show(w);
+    if (!w)
+        return;
+    window_show(w);
+    clients_settle();
+}
+
+/* Has the window's program do something about its content. */
+static void direct(const struct argument *a, struct reply *r, enum order_verb verb, int32_t number)
+{
+    struct window *w = command_window(a, r);
+    if (!w)
+        return;
+    struct task *t = task_by_id(w->id);
+    if (!t)
+        return commands_refuse(r, "id", a[0].word);
+    if (client_content_is_taken(w->id))
+        return commands_refuse(r, "state", "work");
+    struct order order = { .verb = verb, .number = { number } };
+    if (!task_order(t, &order))
+        return commands_refuse(r, "state", "busy");
+    clients_settle();
 }
 
 static void redraw(const struct argument *a, struct reply *r)
 {
-    struct window *w = command_window(a, r);
-    if (w)
-        window_redraw(w);
+    direct(a, r, ORDER_REDRAW, 0);
 }
 
 static void animate(const struct argument *a, struct reply *r)
 {
-    struct window *w = command_window(a, r);
-    if (w)
-        w->animated = a[1].number;
+    direct(a, r, ORDER_ANIMATE, (int32_t)a[1].number);
 }
 
 #define X PARAMETER_NUMBER("x", WINDOW_MIN_POSITION, WINDOW_MAX_POSITION)
@@ -100,15 +133,15 @@ static void animate(const struct argument *a, struct reply *r)
 
 const struct command desktop_commands[] = {
     { "create", create, { PARAMETER_ID, X, Y, W, H, { .key = "color", .kind = COLOR }, { .key = "kind", .kind = ANY_WORD, .optional = true } } },
-    { "destroy", destroy, { PARAMETER_ID } },
-    { "move", move, { PARAMETER_ID, X, Y } },
-    { "resize", resize, { PARAMETER_ID, W, H } },
-    { "raise", raise, { PARAMETER_ID } },
-    { "lower", lower, { PARAMETER_ID } },
-    { "focus", raise, { PARAMETER_ID } },
-    { "hide", hide, { PARAMETER_ID } },
-    { "show", show, { PARAMETER_ID } },
-    { "redraw", redraw, { PARAMETER_ID } },
-    { "animate", animate, { PARAMETER_ID, PARAMETER_NUMBER("on", 0, 1) } },
+    { "destroy", destroy, { PARAMETER_WINDOW } },
+    { "move", move, { PARAMETER_WINDOW, X, Y } },
+    { "resize", resize, { PARAMETER_WINDOW, W, H } },
+    { "raise", raise, { PARAMETER_WINDOW } },
+    { "lower", lower, { PARAMETER_WINDOW } },
+    { "focus", raise, { PARAMETER_WINDOW } },
+    { "hide", hide, { PARAMETER_WINDOW } },
+    { "show", show, { PARAMETER_WINDOW } },
+    { "redraw", redraw, { PARAMETER_WINDOW } },
+    { "animate", animate, { PARAMETER_WINDOW, PARAMETER_NUMBER("on", 0, 1) } },
     { }
 };

@@ -8,6 +8,7 @@
 #include "scenario.h"
 #include "soak.h"
 #include "string.h"
+#include "task.h"
 #include "ticks.h"
 #include "version.h"
 #include "vga.h"
@@ -99,10 +100,10 @@ static void verify(const struct argument *a, struct reply *r)
         format(same, sizeof same, "text.%d", id);
         if (!same_text(same, check))
             return commands_refuse(r, "argument", "check");
-        const struct window *w = window_by_id(id);
-        if (!w)
+        const struct task *t = task_by_id(id);
+        if (!t)
             return commands_refuse(r, "id", check + 5);
-        got = w->text_length;
+        got = t->status[STATUS_TEXT_LENGTH];
     } else {
         return commands_refuse(r, "argument", "check");
     }

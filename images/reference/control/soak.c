@@ -2,25 +2,27 @@
 #include "soak.h"
 #include <stddef.h>
 #include "alloc.h"
+#include "clients.h"
 #include "clock.h"
-#include "input.h"
 #include "markers.h"
+#include "programs/orders.h"
+#include "server.h"
 #include "windows.h"
 
 enum { SECOND = 1000000, FPS_NEEDED = 55, ACROSS = 6, DOWN = 6, WIDTH = 160, HEIGHT = 120 };
 
 static int create_clients(int clients)
 {
+    const struct order animate = { .verb = ORDER_ANIMATE, .number = { 1 } };
     int created = 0;
     for (int i = 0; i < clients; i++) {
-        struct rect outer = rect_at(8 + i % ACROSS * 163, 32 + i / ACROSS % DOWN * 122, WIDTH, HEIGHT);
-        struct window *w = window_create(i + 1, outer, (0x304050u + (uint32_t)i * 0x071319u) & 0xFFFFFFu, WINDOW_CHECKER);
-        if (!w)
-            continue;
-        w->animated = true;
-        created++;
-        marker("SOAK:CLIENT_CREATED:%d", w->id);
+        struct task_arguments a = {
+            .id = i + 1, .x = 8 + i % ACROSS * 163, .y = 32 + i / ACROSS % DOWN * 122, .width = WIDTH, .height = HEIGHT,
+            .color = (0x304050u + (uint32_t)i * 0x071319u) & 0xFFFFFFu, .kind = CONTENT_CHECKER,
+        };
+        created += clients_start(&a) && task_order(task_by_id(a.id), &animate);
     }
+    clients_settle();
     return created;
 }
 
@@ -28,13 +30,9 @@ static int destroy_clients(int clients)
 {
     int destroyed = 0;
     for (int id = 1; id <= clients; id++) {
-        struct window *w = window_by_id(id);
-        if (!w)
-            continue;
-        input_forget(w);
-        window_destroy(w);
-        destroyed++;
-        marker("SOAK:CLIENT_DESTROYED:%d", id);
+        bool was = task_by_id(id);
+        clients_end(id);
+        destroyed += was && !task_by_id(id) && !window_by_id(id);
     }
     return destroyed;
 }
@@ -43,15 +41,13 @@ static int destroy_clients(int clients)
 static bool run_second(uint64_t until, struct tick_totals *totals)
 {
     struct tick_totals second = { 0 };
-    uint64_t latency = 0;
-    do {
-        if (ticks_next(&second))
-            latency += clock_us() - ticks_due_us();
-    } while (clock_us() < until);
+    do
+        ticks_next(&second);
+    while (clock_us() < until);
 
     uint32_t fps = second.presented;
     marker("SOAK:METRICS_SNAPSHOT:%u:%lu:%lu:%u", (uint32_t)(second.busy_us * 100 / second.us),
-           (alloc_bytes_in_use() + 1023) / 1024, fps ? latency / fps : 0, fps);
+           (alloc_bytes_in_use() + 1023) / 1024, server_latency_us(), fps);
     totals->ticks += second.ticks;
     totals->presented += fps;
     totals->us += second.us;

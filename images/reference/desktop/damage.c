@@ -10,12 +10,8 @@ static int count;
 /* Too many pieces: their bounding box instead. */
 static void collapse(struct rect r)
 {
-    for (int i = 0; i < count; i++) {
-        if (rects[i].x0 < r.x0) r.x0 = rects[i].x0;
-        if (rects[i].y0 < r.y0) r.y0 = rects[i].y0;
-        if (rects[i].x1 > r.x1) r.x1 = rects[i].x1;
-        if (rects[i].y1 > r.y1) r.y1 = rects[i].y1;
-    }
+    for (int i = 0; i < count; i++)
+        r = rect_around(r, rects[i]);
     rects[0] = r;
     count = 1;
 }

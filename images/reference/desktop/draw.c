@@ -55,6 +55,28 @@ void draw_copy(uint32_t *to, const uint32_t *from, int n)
         *to = *from;
 }
 
+void draw_picture(uint32_t *to, const uint8_t *from, int n)
+{
+    typedef uint64_t anywhere __attribute__((may_alias, aligned(1)));
+    const uint64_t colors = 0x00FFFFFF00FFFFFF;
+    for (; n >= 16; n -= 16, to += 16, from += 64) {
+        pair *p = (pair *)to;
+        const anywhere *q = (const anywhere *)from;
+        p[0] = q[0] & colors;
+        p[1] = q[1] & colors;
+        p[2] = q[2] & colors;
+        p[3] = q[3] & colors;
+        p[4] = q[4] & colors;
+        p[5] = q[5] & colors;
+        p[6] = q[6] & colors;
+        p[7] = q[7] & colors;
+    }
+    for (; n >= 2; n -= 2, to += 2, from += 8)
+        *(pair *)to = *(const anywhere *)from & colors;
+    if (n > 0)
+        *to = (uint32_t)(from[0] | from[1] << 8 | from[2] << 16);
+}
+
 void draw_character(int x, int y, char c, uint32_t color, struct rect clip)
 {
     if (c < FONT_FIRST || c > FONT_LAST || x >= clip.x1 || y >= clip.y1 || x + FONT_WIDTH <= clip.x0 || y + FONT_HEIGHT <= clip.y0)
@@ -73,43 +95,4 @@ void draw_text(int x, int y, const char *text, uint32_t color, struct rect clip)
 {
     for (; *text; text++, x += CELL_WIDTH)
         draw_character(x, y, *text, color, clip);
-}
-
-static void checker_row(uint32_t *to, int n, uint32_t phase, uint32_t first, uint32_t second)
-{
-    uint32_t color = phase & 8 ? second : first, other = phase & 8 ? first : second;
-    int head = 8 - (int)(phase & 7);
-    if (head > n)
-        head = n;
-    draw_run(to, head & 7, color);          /* a whole cell goes with the others */
-    if (head & 7) {
-        uint32_t swap = color;
-        color = other;
-        other = swap;
-        to += head;
-        n -= head;
-    }
-    uint64_t a = (uint64_t)color << 32 | color, b = (uint64_t)other << 32 | other;
-    for (; n >= 16; n -= 16, to += 16) {
-        pair *p = (pair *)to;
-        p[0] = a;
-        p[1] = a;
-        p[2] = a;
-        p[3] = a;
-        p[4] = b;
-        p[5] = b;
-        p[6] = b;
-        p[7] = b;
-    }
-    draw_run(to, n < 8 ? n : 8, color);
-    if (n > 8)
-        draw_run(to + 8, n - 8, other);
-}
-
-void draw_checker(struct rect r, int x, int y, uint32_t shift, uint32_t even, uint32_t odd)
-{
-    for (int row = r.y0; row < r.y1; row++) {
-        int flip = (row - y) >> 3 & 1;
-        checker_row(back_at(r.x0, row), r.x1 - r.x0, (uint32_t)(r.x0 - x) + shift, flip ? odd : even, flip ? even : odd);
-    }
 }

@@ -15,8 +15,7 @@ void draw_init(void);
 void draw_run(uint32_t *to, int n, uint32_t color);
 void draw_fill(struct rect r, uint32_t color);
 void draw_copy(uint32_t *to, const uint32_t *from, int n);
+void draw_picture(uint32_t *to, const uint8_t *from, int n);     /* pixels 0x??RRGGBB from anywhere; their top byte is not taken over */
 /* Cell's top left at (x, y); only what lies in clip is drawn. */
 void draw_character(int x, int y, char c, uint32_t color, struct rect clip);
 void draw_text(int x, int y, const char *text, uint32_t color, struct rect clip);
-/* Checker rows of `r` whose pattern's origin is (x, y): cells of 8x8, shifted left by `shift`. */
-void draw_checker(struct rect r, int x, int y, uint32_t shift, uint32_t even, uint32_t odd);

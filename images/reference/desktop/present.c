@@ -4,6 +4,7 @@
 #include "damage.h"
 #include "draw.h"
 #include "markers.h"
+#include "proof.h"
 #include "scene.h"
 #include "strip.h"
 #include "tiles.h"
@@ -45,6 +46,7 @@ bool present(void)
     damage_clear();
     if (options.ident)
         present_print_identity();
+    proof_wait(frame, identity);
     return true;
 }
 

@@ -22,6 +22,20 @@ static inline struct rect rect_common(struct rect a, struct rect b)
     };
 }
 
+/* The smallest with both in it. */
+static inline struct rect rect_around(struct rect a, struct rect b)
+{
+    return (struct rect){
+        a.x0 < b.x0 ? a.x0 : b.x0, a.y0 < b.y0 ? a.y0 : b.y0,
+        a.x1 > b.x1 ? a.x1 : b.x1, a.y1 > b.y1 ? a.y1 : b.y1,
+    };
+}
+
+static inline bool rect_same(struct rect a, struct rect b)
+{
+    return a.x0 == b.x0 && a.y0 == b.y0 && a.x1 == b.x1 && a.y1 == b.y1;
+}
+
 static inline bool rect_has(struct rect r, int x, int y)
 {
     return x >= r.x0 && x < r.x1 && y >= r.y0 && y < r.y1;

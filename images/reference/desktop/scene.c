@@ -2,16 +2,20 @@
 #include "scene.h"
 #include "damage.h"
 #include "draw.h"
-#include "font.h"
-#include "format.h"
 #include "windows.h"
 
 enum {
-    BACKGROUND = 0x1E2A38, GRID = 0x263546, GRID_STEP = 64,
-    PANEL = 0x10161E, PANEL_TEXT = 0x9FB4CC, PANEL_ROWS = 24, PANEL_TEXT_AT = 8,
-    BORDER = 0x0A0D12, BORDER_FOCUSED = 0xFFFFFF, TITLE_MASK = 0x7F7F7F, CHECKER = 0x202020, TEXT = 0xFFFFFF,
-    TITLE_TEXT_AT = 6, TEXT_MARGIN = 4, CURSOR = 12, CURSOR_EDGE = 0x000000, CURSOR_INSIDE = 0xFFFFFF,
+    GRID_STEP = 64, PANEL_ROWS = 24, PANEL_TEXT_AT = 8,
+    BORDER = 0x0A0D12, BORDER_FOCUSED = 0xFFFFFF, TITLE_MASK = 0x7F7F7F, TITLE_TEXT_AT = 6, UNFILLED = 0x000000,
+    CURSOR = 12, CURSOR_EDGE = 0x000000, CURSOR_INSIDE = 0xFFFFFF,
 };
+
+struct colors { uint32_t background, grid, panel, panel_text, title_text, title_added; };
+static const struct colors themes[] = {
+    { 0x1E2A38, 0x263546, 0x10161E, 0x9FB4CC, 0xFFFFFF, 0x000000 },
+    { 0xC8D2DC, 0xBAC6D2, 0xE8EDF2, 0x30404F, 0x000000, 0x808080 },
+};
+static const struct colors *colors = themes;
 
 static bool cursor_shown;
 static int cursor_x, cursor_y;
@@ -25,49 +29,32 @@ static void draw_background(struct rect r)
 {
     struct rect panel = rect_common(r, (struct rect){ 0, 0, DESKTOP_WIDTH, PANEL_ROWS });
     if (!rect_empty(panel)) {
-        draw_fill(panel, PANEL);
-        draw_text(PANEL_TEXT_AT, PANEL_TEXT_AT, "RayOS reference", PANEL_TEXT, panel);
+        draw_fill(panel, colors->panel);
+        draw_text(PANEL_TEXT_AT, PANEL_TEXT_AT, "RayOS reference", colors->panel_text, panel);
         r.y0 = panel.y1;
     }
     int first_line = (r.x0 + GRID_STEP - 1) & -GRID_STEP;
     for (int y = r.y0; y < r.y1; y++) {
-        draw_run(back_at(r.x0, y), r.x1 - r.x0, y % GRID_STEP ? BACKGROUND : GRID);
+        draw_run(back_at(r.x0, y), r.x1 - r.x0, y % GRID_STEP ? colors->background : colors->grid);
         for (int x = first_line; x < r.x1; x += GRID_STEP)
-            *back_at(x, y) = GRID;
+            *back_at(x, y) = colors->grid;
     }
 }
 
-static void draw_typed_text(const struct window *w, struct rect content, struct rect clip)
-{
-    int columns = (content.x1 - content.x0 - 2 * TEXT_MARGIN) / CELL_WIDTH;
-    int rows = (content.y1 - content.y0 - 2 * TEXT_MARGIN) / CELL_HEIGHT;
-    int column = 0, row = 0;
-    for (int i = 0; i < w->text_length; i++) {
-        if (w->text[i] == '\n') {
-            column = 0;
-            row++;
-            continue;
-        }
-        if (column == columns) {
-            column = 0;
-            row++;
-        }
-        if (row >= rows)
-            return;
-        draw_character(content.x0 + TEXT_MARGIN + column * CELL_WIDTH, content.y0 + TEXT_MARGIN + row * CELL_HEIGHT,
-                       w->text[i], TEXT, clip);
-        column++;
-    }
-}
-
+/* From the top left of the content. What a fullscreen picture does not fill is black. */
 static void draw_content(const struct window *w, struct rect content, struct rect clip)
 {
-    if (w->kind == WINDOW_CHECKER)
-        draw_checker(clip, content.x0, content.y0, w->redraws, w->color, w->color ^ CHECKER);
-    else
-        draw_fill(clip, w->color);
-    if (w->text_length)
-        draw_typed_text(w, content, clip);
+    const struct picture *p = &w->picture;
+    struct rect filled = rect_common(clip, rect_at(content.x0, content.y0, p->width, p->height)), bare[4];
+    int n = 0;
+    if (rect_empty(filled))
+        return draw_fill(clip, UNFILLED);
+    const uint8_t *from = p->pixels + (filled.y0 - content.y0) * (long)p->stride + (filled.x0 - content.x0) * 4;
+    for (int y = filled.y0; y < filled.y1; y++, from += p->stride)
+        draw_picture(back_at(filled.x0, y), from, filled.x1 - filled.x0);
+    n = rect_without(clip, filled, bare);
+    for (int i = 0; i < n; i++)
+        draw_fill(bare[i], UNFILLED);
 }
 
 static void draw_window(const struct window *w, struct rect clip)
@@ -75,15 +62,13 @@ static void draw_window(const struct window *w, struct rect clip)
     struct rect o = w->outer, content = window_content(w), part = rect_common(content, clip);
     if (!rect_empty(part))
         draw_content(w, content, part);
-    if (part.x0 == clip.x0 && part.y0 == clip.y0 && part.x1 == clip.x1 && part.y1 == clip.y1)
+    if (rect_same(part, clip))
         return;                             /* nothing but content, the case of animations */
 
     struct rect title = rect_common((struct rect){ o.x0 + 1, o.y0 + 1, o.x1 - 1, o.y0 + 1 + TITLE_ROWS }, clip);
     if (!rect_empty(title)) {
-        char name[16];
-        format(name, sizeof name, "client %d", w->id);
-        draw_fill(title, w->color >> 1 & TITLE_MASK);
-        draw_text(o.x0 + TITLE_TEXT_AT, o.y0 + TITLE_TEXT_AT, name, TEXT, title);
+        draw_fill(title, (w->accent >> 1 & TITLE_MASK) + colors->title_added);
+        draw_text(o.x0 + TITLE_TEXT_AT, o.y0 + TITLE_TEXT_AT, w->title, colors->title_text, title);
     }
     uint32_t border = w == window_focused() ? BORDER_FOCUSED : BORDER;
     fill_part((struct rect){ o.x0, o.y0, o.x1, o.y0 + 1 }, clip, border);
@@ -142,4 +127,15 @@ void scene_cursor_to(int x, int y)
     cursor_x = x;
     cursor_y = y;
     damage_add(cursor_rect());
+}
+
+void scene_set_theme(uint32_t theme)
+{
+    colors = &themes[theme];
+    damage_add(rect_at(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT));
+}
+
+uint32_t scene_theme(void)
+{
+    return (uint32_t)(colors - themes);
 }

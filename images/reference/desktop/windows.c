@@ -3,9 +3,12 @@
 #include <stddef.h>
 #include "alloc.h"
 #include "damage.h"
+#include "format.h"
+#include "server.h"
+#include "vga.h"
 
-static struct window *by_id[WINDOW_IDS + 1];
-static struct window *stack[WINDOW_IDS];        /* bottom first */
+static struct window *by_id[WINDOW_LAST + 1];
+static struct window *stack[WINDOW_LAST];      /* bottom first */
 static int count;
 static struct window *focused;
 
@@ -13,12 +16,6 @@ static void damage_outer(const struct window *w)
 {
     if (w && !w->hidden)
         damage_add(w->outer);
-}
-
-static void damage_content(const struct window *w)
-{
-    if (!w->hidden)
-        damage_add(window_content(w));
 }
 
 static void unstack(struct window *w)
@@ -32,24 +29,30 @@ static void unstack(struct window *w)
 
 static void set_focus(struct window *w)
 {
-    if (w == focused)
+    struct window *before = focused;
+    if (w == before)
         return;
-    damage_outer(focused);
+    damage_outer(before);
     damage_outer(w);
     focused = w;
+    server_focus(before, w);
 }
 
-struct window *window_create(int id, struct rect outer, uint32_t color, enum window_kind kind)
+struct window *window_create(int id, struct xdg *xdg, struct rect outer)
 {
     struct window *w = alloc(sizeof *w);
     if (!w)
         return NULL;
-    *w = (struct window){ .id = id, .outer = outer, .color = color, .kind = kind };
+    *w = (struct window){ .id = id, .outer = outer, .xdg = xdg };
     by_id[id] = w;
+    return w;
+}
+
+void window_appear(struct window *w)
+{
     stack[count++] = w;
     damage_outer(w);
     set_focus(w);
-    return w;
 }
 
 void window_destroy(struct window *w)
@@ -64,7 +67,7 @@ void window_destroy(struct window *w)
 
 struct window *window_by_id(int id)
 {
-    return id >= 1 && id <= WINDOW_IDS ? by_id[id] : NULL;
+    return id >= 1 && id <= WINDOW_LAST ? by_id[id] : NULL;
 }
 
 struct window *window_at(int x, int y)
@@ -100,12 +103,14 @@ int windows_count(void)
 
 struct rect window_content(const struct window *w)
 {
+    if (w->fullscreen)
+        return w->outer;
     return (struct rect){ w->outer.x0 + 1, w->outer.y0 + 1 + TITLE_ROWS, w->outer.x1 - 1, w->outer.y1 - 1 };
 }
 
 bool window_in_title(const struct window *w, int y)
 {
-    return y >= w->outer.y0 && y <= w->outer.y0 + TITLE_ROWS;
+    return !w->fullscreen && y >= w->outer.y0 && y <= w->outer.y0 + TITLE_ROWS;
 }
 
 void window_place(struct window *w, struct rect outer)
@@ -113,6 +118,15 @@ void window_place(struct window *w, struct rect outer)
     damage_outer(w);
     w->outer = outer;
     damage_outer(w);
+}
+
+void window_move(struct window *w, int x, int y)
+{
+    struct rect o = w->fullscreen ? w->outer_before : w->outer, moved = rect_at(x, y, o.x1 - o.x0, o.y1 - o.y0);
+    if (w->fullscreen)
+        w->outer_before = moved;
+    else
+        window_place(w, moved);
 }
 
 void window_raise(struct window *w)
@@ -148,27 +162,34 @@ void window_show(struct window *w)
     window_raise(w);
 }
 
-void window_redraw(struct window *w)
+void window_set_fullscreen(struct window *w, bool on, int width, int height)
 {
-    w->redraws++;
-    damage_content(w);
+    if (on)
+        w->outer_before = w->outer;
+    w->fullscreen = on;
+    window_place(w, on ? rect_at(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT) : rect_at(w->outer_before.x0, w->outer_before.y0, width, height));
+    if (on && !w->hidden)
+        window_raise(w);
 }
 
-bool window_type(struct window *w, char c)
+void window_set_title(struct window *w, const char *title)
 {
-    if (c == '\b' ? w->text_length == 0 : w->text_length == TEXT_MOST)
+    format(w->title, sizeof w->title, "%s", title);
+    damage_outer(w);
+}
+
+void window_set_accent(struct window *w, uint32_t rgb)
+{
+    w->accent = rgb;
+    damage_outer(w);
+}
+
+bool window_damage(struct window *w, struct rect part)
+{
+    struct rect content = window_content(w);
+    part = rect_common((struct rect){ content.x0 + part.x0, content.y0 + part.y0, content.x0 + part.x1, content.y0 + part.y1 }, content);
+    if (w->hidden || rect_empty(part))
         return false;
-    if (c == '\b')
-        w->text_length--;
-    else
-        w->text[w->text_length++] = c;
-    damage_content(w);
+    damage_add(part);
     return true;
-}
-
-void windows_animate(void)
-{
-    for (int i = 0; i < count; i++)
-        if (stack[i]->animated)
-            window_redraw(stack[i]);
 }

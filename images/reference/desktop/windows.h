@@ -1,28 +1,39 @@
 /* The windows: their state, stacking order and focus. Every change adds its damage. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "rect.h"
 
 enum {
-    WINDOW_IDS = 96, WINDOW_MIN_WIDTH = 48, WINDOW_MIN_HEIGHT = 40, WINDOW_MIN_POSITION = -4096, WINDOW_MAX_POSITION = 4095,
-    TITLE_ROWS = 18, TEXT_MOST = 256,
+    CLIENT_IDS = 96 + 8,            /* clients' ids end here: 96 of tasks, 8 of the host's */
+    WINDOW_IDS = 96,                /* ids that a task's window can be created with */
+    WINDOW_LAST = 232,              /* further windows of a client have ids past CLIENT_IDS */
+    WINDOW_MIN_WIDTH = 48, WINDOW_MIN_HEIGHT = 40, WINDOW_MIN_POSITION = -4096, WINDOW_MAX_POSITION = 4095,
+    TITLE_ROWS = 18, FRAME_WIDTH = 2, FRAME_HEIGHT = TITLE_ROWS + 2, TITLE_MOST = 64,
 };
 
-enum window_kind { WINDOW_SOLID, WINDOW_CHECKER };
+/* What a client shows: rows of 0x??RRGGBB in its memory, which may change under our eyes. */
+struct picture {
+    const uint8_t *pixels;
+    int stride;                     /* bytes */
+    int width, height;              /* all of it may be read */
+};
 
 struct window {
     int id;
-    struct rect outer;
-    uint32_t color;             /* 0x00RRGGBB */
-    enum window_kind kind;
-    uint32_t redraws;
-    bool animated, hidden;
-    int text_length;
-    char text[TEXT_MOST];
+    struct rect outer;              /* in fullscreen: the desktop */
+    struct rect outer_before;       /* fullscreen */
+    uint32_t accent;                /* 0x00RRGGBB */
+    char title[TITLE_MOST];
+    bool hidden, fullscreen;
+    struct picture picture;
+    struct xdg *xdg;                /* the client's side of it (wayland/shell.h) */
 };
 
-struct window *window_create(int id, struct rect outer, uint32_t color, enum window_kind kind);   /* NULL: no memory */
+/* In two steps, so that its owner can know it before it gets the focus. */
+struct window *window_create(int id, struct xdg *xdg, struct rect outer);       /* NULL: no memory */
+void window_appear(struct window *w);           /* on top, with the focus */
 void window_destroy(struct window *w);
 struct window *window_by_id(int id);            /* NULL: none */
 struct window *window_at(int x, int y);         /* topmost visible; NULL: none */
@@ -35,10 +46,12 @@ struct rect window_content(const struct window *w);
 bool window_in_title(const struct window *w, int y);    /* a screen row of the outer rectangle's first 19 */
 
 void window_place(struct window *w, struct rect outer);
+void window_move(struct window *w, int x, int y);       /* in fullscreen: where it will be after */
 void window_raise(struct window *w);            /* to the top, with the focus */
 void window_lower(struct window *w);
 void window_hide(struct window *w);
 void window_show(struct window *w);
-void window_redraw(struct window *w);
-bool window_type(struct window *w, char c);     /* '\b' removes the last; false: nothing changed */
-void windows_animate(void);                     /* one tick of all animated ones */
+void window_set_fullscreen(struct window *w, bool on, int width, int height);      /* the outer size that it has when off */
+void window_set_title(struct window *w, const char *title);
+void window_set_accent(struct window *w, uint32_t rgb);
+bool window_damage(struct window *w, struct rect part); /* of the picture; true: it can be seen at all */

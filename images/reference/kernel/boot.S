@@ -55,7 +55,7 @@ pvh_entry:
     orl $0x100, %eax                /* LME */
     wrmsr
     movl %cr0, %eax
-    orl $0x80010001, %eax           /* PG, WP, PE */
+    orl $0x80010005, %eax           /* PG, WP, EM (nobody may use x87 or SSE), PE */
     movl %eax, %cr0
 
     lgdt gdt_pointer
@@ -98,6 +98,7 @@ gdt_pointer:
 
     .section .bss
     .balign 4096
+    .globl pml4, pdpt
 pml4:
     .skip 4096
 pdpt:

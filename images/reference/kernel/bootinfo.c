@@ -34,6 +34,8 @@ static void read_word(const char *word, size_t n)
         options.seal = word[5] == '1';
     else if (n == 7 && !memcmp(word, "ident=", 6))
         options.ident = word[6] == '1';
+    else if (n == 7 && !memcmp(word, "prove=", 6))
+        options.prove = word[6] == '1';
     else if (n > 4 && n - 4 < sizeof options.lie && !memcmp(word, lie, 4))
         memcpy(options.lie, word + 4, n - 4);
 }
@@ -51,8 +53,8 @@ void bootinfo_read(uintptr_t at)
             if (e[i].type == MEMMAP_RAM && e[i].address <= image_end && image_end < e[i].address + e[i].size)
                 heap_end = e[i].address + e[i].size;
     }
-    if (heap_end > 0x80000000u)
-        heap_end = 0x80000000u;             /* below any PCI hole */
+    if (heap_end > 0x40000000u)
+        heap_end = 0x40000000u;             /* from 1 GiB on: the programs' addresses */
     if (!info->cmdline)
         return;
     const char *p = (const char *)(uintptr_t)info->cmdline;

@@ -8,6 +8,7 @@ struct options {
     bool free_running;      /* free=1: ticks run all the time */
     bool seal;              /* seal=1 */
     bool ident;             /* ident=1 */
+    bool prove;             /* prove=1: each frame is proved before the next (COM3) */
     char lie[16];           /* lie=NAME, zoo build only */
 };
 

@@ -8,6 +8,7 @@
 #include "console.h"
 #include "control.h"
 #include "damage.h"
+#include "disk_log.h"
 #include "draw.h"
 #include "input.h"
 #include "io.h"
@@ -15,6 +16,7 @@
 #include "present.h"
 #include "ps2.h"
 #include "serial.h"
+#include "task.h"
 #include "ticks.h"
 #include "tiles.h"
 #include "trap.h"
@@ -83,6 +85,7 @@ void kernel_main(uintptr_t start_info)
     trap_init();
     trap_return_masked = true;
     clock_start();
+    tasks_init();
     ps2_start();
     serial_receive();
 
@@ -97,6 +100,7 @@ void kernel_main(uintptr_t start_info)
     damage_add(rect_at(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT));
     present();
     marker("KIT:DESKTOP:%d:%d", DESKTOP_WIDTH, DESKTOP_HEIGHT);
+    disk_log_replay();
     control_ready();
     if (options.free_running)
         free_running_loop();

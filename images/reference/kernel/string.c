@@ -5,6 +5,11 @@
 void *memset(void *to, int byte, size_t n)
 {
     uint8_t *p = to;
+    uint64_t eight = (uint8_t)byte * 0x0101010101010101u;
+    for (; n >= 32; n -= 32, p += 32) {
+        uint64_t __attribute__((may_alias)) *q = (void *)p;
+        q[0] = q[1] = q[2] = q[3] = eight;
+    }
     while (n--)
         *p++ = (uint8_t)byte;
     return to;

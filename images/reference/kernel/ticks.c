@@ -1,11 +1,12 @@
-/* The 60 Hz tick: animations advance, and a frame is presented if anything is damaged. */
+/* The 60 Hz tick: clients get their frame callbacks and run, and a frame is presented if anything is damaged. */
 #include "ticks.h"
+#include "clients.h"
 #include "clock.h"
 #include "input.h"
 #include "io.h"
 #include "present.h"
+#include "server.h"
 #include "trap.h"
-#include "windows.h"
 
 enum { HZ = 60, SECOND = 1000000 };
 
@@ -62,8 +63,14 @@ bool ticks_run(void)
         grid_start = clock_us();
         grid_ticks = 0;
     }
-    windows_animate();
-    return present();
+    tasks_tick();
+    server_tick();
+    clients_settle();
+    clients_tick();
+    if (!present())
+        return false;
+    server_presented(present_frame(), clock_us());
+    return true;
 }
 
 uint64_t ticks_due_us(void)

@@ -1,4 +1,4 @@
-/* The 60 Hz tick: animations advance, and a frame is presented if anything is damaged. */
+/* The 60 Hz tick: clients get their frame callbacks and run, and a frame is presented if anything is damaged. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,10 @@
 #include "console.h"
 #include "io.h"
 #include "pic.h"
+#include "segments.h"
+#include "slice.h"
 
-enum { VECTORS = 256, EXCEPTIONS = 32, IRQS = 16, SPURIOUS = 255, STUB_SIZE = 16, RFLAGS_IF = 0x200 };
+enum { VECTORS = 256, IRQS = 16, SPURIOUS = 255, STUB_SIZE = 16, RFLAGS_IF = 0x200, RING_3 = 0x60 };
 
 /* What trap_entry.S pushed, lowest address first. */
 struct trap_frame {
@@ -20,7 +22,7 @@ struct gate {
     uint32_t offset_high, zero;
 };
 
-extern char trap_stubs[], trap_spurious[];
+extern char trap_stubs[], trap_slice[], trap_system_call[], trap_spurious[];
 void trap_dispatch(struct trap_frame *frame);
 
 bool trap_return_masked;
@@ -38,7 +40,7 @@ static void set_gate(unsigned vector, const char *entry)
 {
     uint64_t at = (uint64_t)(uintptr_t)entry;
     idt[vector] = (struct gate){
-        .offset_low = (uint16_t)at, .selector = 8, .type = 0x8E,    /* present, 64-bit interrupt gate */
+        .offset_low = (uint16_t)at, .selector = KERNEL_CODE, .type = 0x8E,    /* present, 64-bit interrupt gate */
         .offset_middle = (uint16_t)(at >> 16), .offset_high = (uint32_t)(at >> 32),
     };
 }
@@ -48,6 +50,10 @@ void trap_init(void)
     for (unsigned v = 0; v < EXCEPTIONS + IRQS; v++)
         set_gate(v, trap_stubs + v * STUB_SIZE);
     set_gate(SPURIOUS, trap_spurious);
+    set_gate(SLICE_VECTOR, trap_slice);
+    set_gate(TRAP_SYSTEM_CALL, trap_system_call);
+    idt[TRAP_SYSTEM_CALL].type |= RING_3;
+    segments_init();
     struct { uint16_t limit; uint64_t base; } __attribute__((packed)) pointer = { sizeof idt - 1, (uintptr_t)idt };
     __asm__ volatile("lidt %0" :: "m"(pointer));
     pic_init(EXCEPTIONS);
@@ -59,26 +65,33 @@ void trap_on_irq(enum irq irq, void (*handler)(void))
     pic_unmask(irq);
 }
 
-__attribute__((noreturn, noinline)) static void fatal_exception(const struct trap_frame *f)
+void trap_fatal(unsigned vector, uint64_t error, uint64_t rip)
 {
     uint64_t cr2;
     __asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-    const char *name = exception_names[f->vector];
+    const char *name = exception_names[vector];
     console_end_line();
     console_line("=== %s EXCEPTION ===", name ? name : "RESERVED");
-    console_line("RIP=0x%016lx ERR=0x%lx CR2=0x%016lx", f->rip, f->error, cr2);
+    console_line("RIP=0x%016lx ERR=0x%lx CR2=0x%016lx", rip, error, cr2);
     console_line("Status: Halting system");
     halt_for_ever();
+}
+
+void trap_serve(unsigned vector)
+{
+    if (vector == SLICE_VECTOR)
+        return slice_end_of_interrupt();
+    unsigned irq = vector - EXCEPTIONS;
+    if (irq_handlers[irq])
+        irq_handlers[irq]();
+    pic_end_of_interrupt(irq);
 }
 
 void trap_dispatch(struct trap_frame *f)
 {
     if (f->vector < EXCEPTIONS)
-        fatal_exception(f);
-    unsigned irq = (unsigned)f->vector - EXCEPTIONS;
-    if (irq_handlers[irq])
-        irq_handlers[irq]();
-    pic_end_of_interrupt(irq);
+        trap_fatal((unsigned)f->vector, f->error, f->rip);
+    trap_serve((unsigned)f->vector);
     if (trap_return_masked)
         f->rflags &= ~(uint64_t)RFLAGS_IF;
 }

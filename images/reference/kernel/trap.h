@@ -1,6 +1,9 @@
 /* Interrupts and exceptions: the IDT, IRQ handlers, the fatal exception report. */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
+
+enum { EXCEPTIONS = 32, TRAP_SYSTEM_CALL = 128 };       /* vectors: exceptions below, then the IRQs */
 
 enum irq { IRQ_PIT = 0, IRQ_KEYBOARD = 1, IRQ_COM2 = 3, IRQ_COM1 = 4, IRQ_MOUSE = 12 };
 
@@ -10,3 +13,7 @@ extern bool trap_return_masked;
 
 void trap_init(void);
 void trap_on_irq(enum irq irq, void (*handler)(void));     /* also unmasks it; handlers print nothing */
+
+/* For traps from ring 3 (task.c): what those from ring 0 do of themselves. */
+void trap_serve(unsigned vector);       /* an interrupt's handler; interrupts are off */
+__attribute__((noreturn)) void trap_fatal(unsigned vector, uint64_t error, uint64_t rip);

@@ -1,0 +1,119 @@
+"""The frames that a command of the control channel will make the guest present, told before it is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xxhash
+
+from harness.clients.scene_views import DESKTOP_HEIGHT, DESKTOP_WIDTH, SceneView
+from harness.clients.words import UnknownSceneError
+from harness.frames.oracle import repaint
+from harness.frames.tiles import TILE, tile_row
+from harness.frames.types import Rect
+
+if TYPE_CHECKING:
+    from harness.clients.scene import Present, Scene
+    from harness.frames.compare import Pixels
+    from harness.markers.types import Marker
+
+_CLIENT = re.compile(r"RAYOS_SOAK:CLIENT_(CREATED|DESTROYED):([0-9]{1,5})")
+_BY_TIME = ("soak", "stress")  # verbs of runs that guest time ends: the model tells as many frames as there can be
+
+
+@dataclass(slots=True)
+class Coming:
+    """One frame to come: what it shows, and where it may differ from the frame before (None: anywhere)."""
+
+    view: SceneView
+    allowed: tuple[Rect, ...] | None
+    digest: str | None = None  # of its tile table, once that was worked out
+
+
+class Forecast:
+    """The frames of one boot, command by command.
+
+    :param counted: whether clients that die or come by themselves in the midst of a run are followed. They are where
+        every frame is judged before the guest's next marker is read; else nothing more is told of that run.
+    """
+
+    def __init__(self, *, counted: bool) -> None:
+        self._counted = counted
+        self._scene: Scene | None = None  # a copy that goes ahead
+        self._source: Iterator[Present] | None = None
+        self._first: Coming | None = Coming(SceneView(), None)
+        self._unknown = ""
+        self.open_ended = False  # there may be fewer frames than are told
+
+    def ask(self, scene: Scene, payload: str) -> None:
+        """This command is on its way to a guest with this scene."""
+        self._first, self._unknown = None, ""
+        self.open_ended = payload.split(" ", 1)[0] in _BY_TIME
+        self._scene = scene.fork()
+        self._source = self._scene.coming(payload)
+
+    def give_up(self, why: str) -> None:
+        """Nothing is known of what comes until the next command."""
+        self._first, self._scene, self._source, self._unknown = None, None, None, why
+
+    def answered(self, ok: bool) -> None:
+        """The command was answered. One that was refused presents nothing."""
+        self._scene = None
+        if not ok:
+            self._first, self._source, self._unknown = None, None, ""
+
+    def observe_marker(self, marker: Marker) -> None:
+        """A client comes or goes in the midst of a run."""
+        found = _CLIENT.fullmatch(marker.text) if marker.trusted and self._scene is not None else None
+        if found is None or self._scene is None:
+            return
+        number = int(found[2])
+        if (found[1] == "CREATED") == (self._scene.desk.find(number) is not None):
+            return
+        if not self._counted:
+            self.give_up("a client came or went in the midst of a run")
+        elif found[1] == "CREATED":
+            self._scene.client_created(number)
+        else:
+            self._scene.client_died(number)
+
+    def next(self) -> Coming | str | None:
+        """The next frame; a sentence if it cannot be told, None if there should be none."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._unknown or self._source is None:
+            return self._unknown or None
+        try:
+            present = next(self._source, None)
+        except UnknownSceneError as error:
+            self.give_up(error.what)
+            return error.what
+        return None if present is None else Coming(present.view, present.damage)
+
+
+class Canvas:
+    """The computed desktop, painted on from frame to frame where the next one may differ."""
+
+    def __init__(self) -> None:
+        self.pixels: Pixels = np.zeros((DESKTOP_HEIGHT, DESKTOP_WIDTH), np.uint32)
+        self._table = np.zeros((-(-DESKTOP_HEIGHT // TILE), -(-DESKTOP_WIDTH // TILE)), "<u8")
+        self._stale: set[int] = set()
+
+    def paint(self, coming: Coming, *, whole: bool) -> None:
+        """Show *coming*; *whole*: paint all of it anew, for the frame before is not known to be on the canvas."""
+        everything = (Rect(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT),)
+        for area in everything if whole or coming.allowed is None else coming.allowed:
+            repaint(self.pixels, coming.view, area)
+            self._stale.update(range(area.y // TILE, (area.y + area.h - 1) // TILE + 1))
+
+    def digest(self) -> str:
+        """xxh3-64 of the tile table, as `harness.frames.ledger.Entry.digest`."""
+        for row in self._stale:
+            tile_row(self.pixels[row * TILE : row * TILE + TILE], self._table[row])
+        self._stale.clear()
+        return xxhash.xxh3_64_hexdigest(self._table.tobytes())

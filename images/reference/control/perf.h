@@ -1,0 +1,7 @@
+/* `perf`: does one operation many times and prints percentiles, throughput and memory. */
+#pragma once
+#include <stdint.h>
+
+struct reply;
+
+void perf_run(const char *operation, uint32_t times, struct reply *reply);
