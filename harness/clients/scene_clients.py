@@ -18,6 +18,7 @@ from harness.clients.scene_events import (
     Motion,
     Offer,
     Redraw,
+    Rise,
     Start,
     Theme,
     Turn,
@@ -66,7 +67,7 @@ class Client:
     job: str = "stop"  # the workload that the guest was told last; a client that does not read has not begun it yet
     work: Work | None = None
     picture: int | None = None
-    blocks: Blocks | None = None
+    blocks: tuple[Blocks, ...] = ()
     surface: Surface | None = None
     inbox: list[ClientEvent] = field(default_factory=list)
     _open: bool = False  # a slow reader's eyes
@@ -209,7 +210,8 @@ class Client:
             case Animate(on):
                 self.animated = on
             case Start(work):
-                self._start(work, turn)
+                self.work = work
+                self.animated = self.animated and (work is None or work.name not in workloads.DRAWING)
             case Theme(light):
                 self.light = light
                 self.draw(turn)
@@ -229,10 +231,12 @@ class Client:
         (self.w, self.h), self.fullscreen = size, fullscreen
         self.draw(turn)
         self.damage(self.outer, turn)
+        if fullscreen and self.visible:
+            turn.requests.append(Rise(self.id))
 
     def draw(self, turn: Turn) -> None:
         """Draw the content as a whole."""
-        self.blocks = None
+        self.blocks = ()
         if self.work is None or self.work.name != "media":
             self.picture = None
         self.changed()
@@ -246,12 +250,6 @@ class Client:
             elif len(self.text) < TEXT_LIMIT:
                 self.text += character
         if self.text != before:
-            self.draw(turn)
-
-    def _start(self, work: Work | None, turn: Turn) -> None:
-        self.work = work
-        if work is not None:
-            self.animated = self.animated and work.name not in workloads.DRAWING
             self.draw(turn)
 
     def _advance(self, turn: Turn) -> None:
@@ -288,7 +286,11 @@ class Client:
                 turn.requests.append(Offer(self.id, f"c{k}", if_focused=True))
 
     def _block(self, seed: int, k: int, turn: Turn) -> None:
-        self.blocks = Blocks(seed, k if self.blocks is None else self.blocks.start, k + 1)
+        last = self.blocks[-1] if self.blocks else None
+        if last is not None and (last.seed, last.stop) == (seed, k):
+            self.blocks = (*self.blocks[:-1], Blocks(seed, last.start, k + 1))
+        else:
+            self.blocks = (*self.blocks, Blocks(seed, k, k + 1))
         self.changed()
         inner = self.inner
         block = workloads.block(seed, k, inner.w, inner.h)

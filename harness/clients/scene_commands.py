@@ -58,6 +58,7 @@ def _move(scene: Scene, a: Words) -> None:
 
 def _resize(scene: Scene, a: Words) -> None:
     client = _windowed(scene, a)
+    client.damage(client.outer, scene.desk.turn)
     scene.desk.deliver(client, Configure((a.integer("w", _WIDTHS), a.integer("h", _HEIGHTS))))
 
 
@@ -98,8 +99,6 @@ def _fullscreen(scene: Scene, a: Words) -> None:
     if a.integer("on", _ON):
         if not client.visible:
             raise a.wrong("the window is hidden")
-        scene.desk.to_top(client)
-        scene.desk.end_drag(client)
         client.told_fullscreen = True
         scene.desk.deliver(client, Configure(fullscreen=True))
     elif client.told_fullscreen:

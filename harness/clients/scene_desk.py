@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.clients.keyboard import Keyboard
 from harness.clients.scene_clients import Client
-from harness.clients.scene_events import ClientEvent, Keystroke, Motion, Offer, Theme, Turn, Typed
+from harness.clients.scene_events import ClientEvent, Keystroke, Motion, Offer, Rise, Theme, Turn, Typed
 from harness.clients.scene_views import (
     CURSOR_SIZE,
     DESKTOP,
@@ -158,6 +158,11 @@ class Desk:
                     self.key(False, scancode)
                 case Motion(x, y):
                     self.pointer(x, y, self._buttons)
+                case Rise(number):
+                    client = self.find(number)
+                    if client is not None:
+                        self.end_drag(client)
+                        self.to_top(client)
                 case Offer(number, text, if_focused):
                     if not if_focused or self.focus == number:
                         self.selection = (number, text)

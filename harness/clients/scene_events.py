@@ -107,7 +107,14 @@ class Offer:
     if_focused: bool
 
 
-Request = Keystroke | Motion | Offer
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """A client became full-screen: its window comes on top and gets the focus."""
+
+    client: int
+
+
+Request = Keystroke | Motion | Offer | Rise
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ class Content:
     text: str = ""
     light: bool = False  # the text is drawn in the light theme's colour
     picture: int | None = None  # seed of a picture of the workload `media`
-    blocks: Blocks | None = None
+    blocks: tuple[Blocks, ...] = ()
     surface: Surface | None = None
 
 

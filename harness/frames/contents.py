@@ -46,8 +46,8 @@ def paint_content(part: Part, content: Content, inner: Rect) -> None:
         _checker(seen, content, inner)
     else:
         seen.pixels[:] = content.color
-    if content.blocks is not None:
-        _blocks(seen, content.blocks, inner)
+    for run in content.blocks:
+        _blocks(seen, run, inner)
     if content.text:
         _typed(seen, content, inner)
 

@@ -31,20 +31,20 @@ def test_a_pictures_seed_wraps_at_32_bits():
 
 
 def test_blocks_lie_over_the_content_in_their_order_and_under_the_text():
-    pixels = show(Content(0x304050, blocks=Blocks(1, 0, 2)))[69:169, 101:259]
+    pixels = show(Content(0x304050, blocks=(Blocks(1, 0, 2),)))[69:169, 101:259]
     assert {int(p) for p in pixels[55:71, 118:134].ravel()} == {0xFB3256}
     assert {int(p) for p in pixels[36:52, 20:36].ravel()} == {0x8C3713}
     assert (pixels != 0x304050).sum() == 2 * 16 * 16
-    later = show(Content(0x304050, blocks=Blocks(1, 1, 2)))[69:169, 101:259]
+    later = show(Content(0x304050, blocks=(Blocks(1, 1, 2),)))[69:169, 101:259]
     assert (later != 0x304050).sum() == 16 * 16
     full = "I" * 25 * 11  # whole rows of text over every block
-    texted = show(Content(0x304050, text=full[:256], blocks=Blocks(1, 0, 40)))[69:169, 101:259]
+    texted = show(Content(0x304050, text=full[:256], blocks=(Blocks(1, 0, 40),)))[69:169, 101:259]
     plain = show(Content(0x304050, text=full[:256]))[69:169, 101:259]
     assert ((texted == 0xFFFFFF) >= (plain == 0xFFFFFF)).all()
 
 
 def test_a_later_block_covers_an_earlier_one():
-    both = show(Content(0, blocks=Blocks(1, 0, 4000)))[69:169, 101:259]
+    both = show(Content(0, blocks=(Blocks(1, 0, 4000),)))[69:169, 101:259]
     expected = np.zeros((100, 158), np.uint32)
     for k in range(4000):
         mixed = [_mix(1, k), _mix(1 ^ 0x5BD1E995, k) & 0xFFFFFF]
@@ -111,7 +111,7 @@ def test_a_title_is_what_the_toplevel_says_one_cell_a_byte():
 
 @pytest.mark.parametrize("content", [
     Content(0x123456, checker=True, phase=5, text="two\nrows"), Content(picture=77, text="x"),
-    Content(0x123456, blocks=Blocks(3, 5, 300), text="x"), Content(surface=Surface.of(np.ones((40, 90), np.uint32))),
+    Content(0x123456, blocks=(Blocks(3, 5, 300),), text="x"), Content(surface=Surface.of(np.ones((40, 90), np.uint32))),
 ])  # fmt: skip
 def test_any_part_is_painted_as_it_is_in_the_whole(content):
     window = WindowView(1, 100, 50, 160, 120, 0x304050, True, content, "client 1")
