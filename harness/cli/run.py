@@ -98,7 +98,7 @@ def command(
         on_done=done,
     )
     try:
-        result = run_planned(plan(collect(scenarios), options), options)
+        result = run_planned(plan(collect(scenarios, seed), options), options)
     finally:
         progress.close()
     return report.finish(result)

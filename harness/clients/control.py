@@ -49,6 +49,7 @@ class ControlLink:
         self._journal = journal
         self._repeat_after = repeat_after
         self._next = first
+        self.last_sequence = 0  # of the last command of this boot, 0 before the first
         self._turn = asyncio.Lock()
         self._expected: int | None = None
         self._inbox: asyncio.Queue[Reply | Garbage | TargetLost] = asyncio.Queue()
@@ -82,6 +83,7 @@ class ControlLink:
         """A new boot epoch begins: what was half received belongs to the old one."""
         self._decoder = ControlDecoder()
         self._lost = None
+        self.last_sequence = 0
 
     async def command(self, payload: str, timeout: float | None = None) -> Reply:
         """Send one command and return the guest's answer, be it a refusal. Waits its turn: one is in flight.
@@ -100,7 +102,7 @@ class ControlLink:
             frame = encode(sequence, payload)
             self._next = sequence % SEQUENCE_LIMIT + 1
             self._inbox = asyncio.Queue()
-            self._expected = sequence
+            self._expected = self.last_sequence = sequence
             self._journal.append("control.send", cseq=sequence, payload=payload)
             try:
                 async with asyncio.timeout(limit):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from harness.clients import workloads
 from harness.clients.scene_clients import Client
 from harness.clients.scene_events import Copy, Freeze, Start, Typed
-from harness.clients.scene_views import clipped
+from harness.clients.scene_views import DESKTOP
 from harness.clients.workloads import Work
+from harness.frames.types import Rect
 
 if TYPE_CHECKING:
     from harness.clients.scene import Scene
@@ -54,7 +55,8 @@ def _work(scene: Scene, a: Words) -> None:
         raise a.wrong(f"seed={seed}")
     if rate not in {str(r) for r in workloads.RATES}:
         raise a.wrong(f"rate={rate}")
-    client.job = name
+    if name in workloads.DRAWING and client.animated:
+        raise a.wrong("the window is animated")
     work = None if name == "stop" else Work(name, int(seed), int(rate), (client.w, client.h))
     if scene.free and work is not None:
         scene.loosen(client, work)
@@ -118,9 +120,11 @@ def _drag(scene: Scene, a: Words) -> None:
     (x, y), (u, v) = (_middle(client) for client in (source, target))
     if desk.hit(x, y) is not source or desk.hit(u, v) is not target:
         raise a.wrong("the middle of one of the windows is not visible")
+    if desk.pressed or (target is not source and _has(source.outer, u, v)):
+        raise a.wrong("a button is pressed, or the source will cover the target")
     for px, py, buttons in ((x, y, 0), (x, y, 1), (u, v, 1), (u, v, 0)):
         desk.pointer(px, py, buttons)
-    if desk.hit(u, v) is target and source.reads and target.reads:
+    if source.reads and target.reads:
         desk.deliver(target, Typed(f"drop {source.id}"))
 
 
@@ -128,9 +132,11 @@ def _middle(client: Client) -> tuple[int, int]:
     """Middle of the content; where it is beside the desktop no window is hit."""
     area = client.inner
     x, y = area.x + area.w // 2, area.y + area.h // 2
-    part = clipped(area)
-    inside = part is not None and part.x <= x < part.x + part.w and part.y <= y < part.y + part.h
-    return (x, y) if inside else (-1 << 20, 0)
+    return (x, y) if _has(DESKTOP, x, y) else (-1 << 20, 0)
+
+
+def _has(area: Rect, x: int, y: int) -> bool:
+    return area.x <= x < area.x + area.w and area.y <= y < area.y + area.h
 
 
 CLIENT_COMMANDS: Mapping[str, Handler] = {

@@ -14,9 +14,8 @@ from harness.clients.scene_events import (
     Copy,
     FrameCallback,
     Freeze,
-    Keystroke,
-    Motion,
     Offer,
+    Order,
     Redraw,
     Rise,
     Start,
@@ -24,6 +23,7 @@ from harness.clients.scene_events import (
     Turn,
     Typed,
 )
+from harness.clients.scene_pictures import advance
 from harness.clients.scene_views import (
     DESKTOP,
     PHASES,
@@ -64,12 +64,12 @@ class Client:
     animated: bool = False
     counted: bool = True  # whether what it shows is known; ticks of a free-running guest are not
     text: str = ""
-    job: str = "stop"  # the workload that the guest was told last; a client that does not read has not begun it yet
     work: Work | None = None
     picture: int | None = None
     blocks: tuple[Blocks, ...] = ()
     surface: Surface | None = None
     inbox: list[ClientEvent] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
     _open: bool = False  # a slow reader's eyes
     _content: Content | None = None
     _view: WindowView | None = None
@@ -82,7 +82,12 @@ class Client:
         return cls(b.id, b.x, b.y, b.w, b.h, b.color, b.color, b.checker, title, birth=b, light=light)
 
     def fork(self) -> Client:
-        return replace(self, inbox=list(self.inbox), work=None if self.work is None else replace(self.work))
+        return replace(
+            self,
+            inbox=list(self.inbox),
+            orders=list(self.orders),
+            work=None if self.work is None else replace(self.work),
+        )
 
     # ---- what it shows -------------------------------------------------------------------------------------------
 
@@ -159,14 +164,22 @@ class Client:
             return False
         return self.animated if self.work is None else self.work.steady and not self.animated
 
-    def deliver(self, event: ClientEvent, turn: Turn) -> None:
-        self.inbox.append(event)
+    def deliver(self, event: ClientEvent | Order, turn: Turn) -> None:
+        if isinstance(event, Order):
+            self.orders.append(event)
+        else:
+            self.inbox.append(event)
         self.run(turn)
 
     def run(self, turn: Turn) -> None:
-        """Give it time: it acts upon what waits for it, as far as it reads."""
-        while self.inbox and self.reads:
-            self._act(self.inbox.pop(0), turn)
+        """Give it time: it acts upon what waits for it, as far as it reads; orders reach a slow reader too."""
+        while not (self.stopped or self.frozen):
+            if self.orders:
+                self._obey(self.orders.pop(0), turn)
+            elif self.inbox and self.reads:
+                self._act(self.inbox.pop(0), turn)
+            else:
+                break
 
     def tick(self, turn: Turn) -> None:
         """A tick while its window is visible. A callback that it has not read yet is not followed by another."""
@@ -186,24 +199,19 @@ class Client:
     def leap(self, ticks: int) -> None:
         """*ticks* ticks at once, without damage; for a `steady` client only."""
         work = self.work
+        if work is None or work.name == "full":
+            self.redraws, self.checker = self.redraws + ticks, self.checker or work is not None
+        else:
+            self.fill, self.checker = workloads.solid(work.seed, work.k + ticks - 1), False
         if work is not None:
             work.k += ticks
-        if work is not None and work.name == "solid":
-            self.fill, self.checker = workloads.solid(work.seed, work.k - 1), False
-        else:
-            self.redraws, self.checker = self.redraws + ticks, self.checker or work is not None
+        self.blocks, self.picture = (), None
         self.changed()
 
     # ---- what it does --------------------------------------------------------------------------------------------
 
-    def _act(self, event: ClientEvent, turn: Turn) -> None:
-        match event:
-            case FrameCallback():
-                self._advance(turn)
-            case Typed(text):
-                self._type(text, turn)
-            case Configure(size, fullscreen):
-                self.resize(size or (self.w, self.h), self.fullscreen if fullscreen is None else fullscreen, turn)
+    def _obey(self, order: Order, turn: Turn) -> None:
+        match order:
             case Redraw():
                 self.redraws += 1
                 self.draw(turn)
@@ -211,14 +219,22 @@ class Client:
                 self.animated = on
             case Start(work):
                 self.work = work
-                self.animated = self.animated and (work is None or work.name not in workloads.DRAWING)
-            case Theme(light):
-                self.light = light
-                self.draw(turn)
             case Freeze():
                 self.frozen = True
             case Copy(text):
                 turn.requests.append(Offer(self.id, text, if_focused=False))
+
+    def _act(self, event: ClientEvent, turn: Turn) -> None:
+        match event:
+            case FrameCallback():
+                advance(self, turn)
+            case Typed(text):
+                self._type(text, turn)
+            case Configure(size, fullscreen):
+                self.resize(size or (self.w, self.h), self.fullscreen if fullscreen is None else fullscreen, turn)
+            case Theme(light):
+                self.light = light
+                self.draw(turn)
 
     def damage(self, area: Rect, turn: Turn) -> None:
         """Nothing of a hidden window is damaged."""
@@ -251,55 +267,3 @@ class Client:
                 self.text += character
         if self.text != before:
             self.draw(turn)
-
-    def _advance(self, turn: Turn) -> None:
-        """Its next picture, as its animation and its workload ask."""
-        if self.animated:
-            self.redraws += 1
-            self.draw(turn)
-        work = self.work
-        if work is None or self.slow:
-            return
-        k, work.k = work.k, work.k + 1
-        match work.name:
-            case "solid":
-                self.fill, self.checker = workloads.solid(work.seed, k), False
-                self.draw(turn)
-            case "full" | "surge" if work.name == "full" or workloads.surges(k):
-                self.redraws, self.checker = self.redraws + 1, True
-                self.draw(turn)
-            case "damage":
-                self._block(work.seed, k, turn)
-            case "media":
-                picture = workloads.picture(work.seed, work.rate, k)
-                if picture is not None:
-                    self.picture = picture
-                    self.draw(turn)
-            case "typist":
-                if letter := workloads.letter(work.seed, k):
-                    turn.requests.append(Keystroke(letter))
-            case "pointer":
-                turn.requests.extend(Motion(x, y) for x, y in workloads.motions(work.seed, k))
-            case "resize":
-                self._grow(workloads.size(work.base, k), turn)
-            case "clipboard" if workloads.offers(k):
-                turn.requests.append(Offer(self.id, f"c{k}", if_focused=True))
-
-    def _block(self, seed: int, k: int, turn: Turn) -> None:
-        last = self.blocks[-1] if self.blocks else None
-        if last is not None and (last.seed, last.stop) == (seed, k):
-            self.blocks = (*self.blocks[:-1], Blocks(seed, last.start, k + 1))
-        else:
-            self.blocks = (*self.blocks, Blocks(seed, k, k + 1))
-        self.changed()
-        inner = self.inner
-        block = workloads.block(seed, k, inner.w, inner.h)
-        self.damage(Rect(inner.x + block.x, inner.y + block.y, block.w, block.h), turn)
-
-    def _grow(self, size: tuple[int, int], turn: Turn) -> None:
-        if self.fullscreen:
-            return
-        if size == (self.w, self.h):
-            self.draw(turn)
-        else:
-            self.resize(size, False, turn)

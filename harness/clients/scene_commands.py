@@ -97,8 +97,6 @@ def _show(scene: Scene, a: Words) -> None:
 def _fullscreen(scene: Scene, a: Words) -> None:
     client = named(scene, a)
     if a.integer("on", _ON):
-        if not client.visible:
-            raise a.wrong("the window is hidden")
         client.told_fullscreen = True
         scene.desk.deliver(client, Configure(fullscreen=True))
     elif client.told_fullscreen:
@@ -120,8 +118,8 @@ def _animate(scene: Scene, a: Words) -> None:
 
 def _undrawn(scene: Scene, a: Words) -> Client:
     client = guest(scene, a)
-    if client.job in workloads.DRAWING:
-        raise a.wrong(f"the workload {client.job} draws the window")
+    if client.work is not None and client.work.name in workloads.DRAWING:
+        raise a.wrong(f"the workload {client.work.name} draws the window")
     return client
 
 

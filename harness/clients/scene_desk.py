@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.clients.keyboard import Keyboard
 from harness.clients.scene_clients import Client
-from harness.clients.scene_events import ClientEvent, Keystroke, Motion, Offer, Rise, Theme, Turn, Typed
+from harness.clients.scene_events import ClientEvent, Keystroke, Motion, Offer, Order, Rise, Theme, Turn, Typed
 from harness.clients.scene_views import (
     CURSOR_SIZE,
     DESKTOP,
@@ -52,8 +52,8 @@ class Desk:
         """The topmost visible window there."""
         return next((c for c in reversed(self.stack) if c.covers(x, y)), None)
 
-    def deliver(self, client: Client, event: ClientEvent) -> None:
-        """Send an event, and do what that leads to."""
+    def deliver(self, client: Client, event: ClientEvent | Order) -> None:
+        """Send an event or an order, and do what that leads to."""
         client.deliver(event, self.turn)
         self.settle()
 
@@ -139,6 +139,11 @@ class Desk:
         if not pressed:
             self._drag = None
         self._buttons = buttons
+
+    @property
+    def pressed(self) -> bool:
+        """Whether a button of the mouse is held."""
+        return bool(self._buttons)
 
     def _press(self, x: int, y: int) -> None:
         client = self.hit(x, y)

@@ -1,4 +1,4 @@
-"""What passes between the compositor and its clients: events one way, requests and damage the other."""
+"""What passes between the guest and its clients: events and orders one way, requests and damage the other."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ class Copy:
     text: str
 
 
-ClientEvent = Typed | Configure | FrameCallback | Redraw | Animate | Start | Theme | Freeze | Copy
+ClientEvent = Typed | Configure | FrameCallback | Theme
+Order = Redraw | Animate | Start | Freeze | Copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class HostWindows:
             client.visible = True
             del self._unmapped[number]
             self._desk.add(client)
+        self._desk.settle()
 
     def gone(self, number: int) -> None:
         """The toplevel was destroyed, or its client's connection ended."""

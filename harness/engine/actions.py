@@ -141,7 +141,21 @@ async def expect(ctx: Context, index: int, step: s.Expect) -> None:
         except StepTimeoutError:
             raise WatchElapsed from None
         return
+    if not ctx.evaluator.is_settled(index) and await _says_no_more(ctx) and not ctx.evaluator.is_settled(index):
+        raise StepFailedError("expectation", f"{NO_MORE}{ctx.evaluator.checks.missing(index)}")
     await ctx.waits.until(lambda: ctx.evaluator.is_settled(index), ctx.deadline(step.timeout, TIMEOUTS.step))
+
+
+NO_MORE = "the guest stands at its rendezvous, where virtual time does not pass, so nothing more will come; "
+
+
+async def _says_no_more(ctx: Context) -> bool:
+    """Whether the guest waits for us with no timer armed, and all that it printed before was read."""
+    if not ctx.evaluator.facts.reproducible or ctx.link is None:
+        return False
+    await ctx.console.drained()
+    ctx.waits.check_fatal()
+    return ctx.evaluator.clock.ready_seq == ctx.link.last_sequence
 
 
 class WatchElapsed(Exception):

@@ -91,6 +91,11 @@ class Checklist:
         """Whether the check of step *index* is decided."""
         return self._by_step[index].status is not CheckStatus.PENDING
 
+    def missing(self, index: int) -> str:
+        """What the expectation of step *index* still lacks."""
+        expectation = self._armed.get(index)
+        return expectation.missing() if expectation is not None else ""
+
     @property
     def all_met(self) -> bool:
         return all(check.status is CheckStatus.MET for check in self)

@@ -16,7 +16,7 @@ from harness.scenario.steps import CheckFrame
 _STORED = frozenset({"goldens", "values"})  # folders beside scenarios that hold what was approved
 
 
-def collect(paths: Iterable[Path]) -> list[Scenario]:
+def collect(paths: Iterable[Path], seed: int | None = None) -> list[Scenario]:
     """The scenarios of all *paths*, in order; a directory stands for its *.toml files that are scenarios, sorted.
 
     A path that does not exist is looked for beside the harness's own scenarios too (`smoke/first-light.toml`).
@@ -31,9 +31,9 @@ def collect(paths: Iterable[Path]) -> list[Scenario]:
             if not files:
                 raise UsageError(f"no scenario files (*.toml) in {path}")
             for file in files:
-                found += load_scenarios(file)
+                found += load_scenarios(file, seed)
         else:
-            found += load_scenarios(path)
+            found += load_scenarios(path, seed)
     return found
 
 

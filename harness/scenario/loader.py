@@ -51,18 +51,23 @@ class ScenarioFile:
 _ADAPTER = TypeAdapter(ScenarioFile)
 
 
-def load_scenarios(path: Path) -> list[Scenario]:
+def load_scenarios(path: Path, seed: int | None = None) -> list[Scenario]:
     """The scenarios of one file: one, or one for each combination of its `[matrix]`.
+
+    :param seed: instead of the file's; `${seed}` in a text stands for it.
 
     :raises UsageError: listing everything wrong with it as `file:line: message`.
     """
     document = load_toml(path)
-    return list(_load(path, document))
+    return list(_load(path, document, seed))
 
 
-def _load(path: Path, document: TomlFile) -> Iterator[Scenario]:
+def _load(path: Path, document: TomlFile, seed: int | None) -> Iterator[Scenario]:
     for label, chosen in expand.cases(path, document.data, document.locate):
         data, words = expand.apply_case(document.data, chosen)
+        if seed is not None:
+            data["seed"] = seed
+        words.setdefault("seed", str(data.get("seed", 1)))
         head = {k: expand.substitute(path, v, words, (k,), document.locate) for k, v in data.items() if k != "step"}
         placed = expand.expand_steps(path, data.get("step", []), words, document.locate)
 

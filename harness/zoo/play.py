@@ -94,7 +94,7 @@ def play_all(cells: list[Cell], runs_dir: Path, jobs: int, on_seen: Callable[[Se
 def play_cell(cell: Cell, runs_dir: Path) -> Seen:
     """Play one; the detector sees an image and nothing of what is wrong with it."""
     options = BatchOptions(runs_dir=runs_dir, image=cell.image, seed=cell.seed)
-    scenario = collect([cell.scenario])[0]
+    scenario = collect([cell.scenario], cell.seed)[0]
     planned = [_with_switch(item, cell.switch) for item in plan([scenario], options)]
     try:
         result = run_planned(planned, options)

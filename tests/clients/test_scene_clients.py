@@ -90,7 +90,7 @@ def test_neither_the_start_nor_the_end_of_a_workload_draws():
 def test_blocks_of_two_workloads_lie_over_each_other_and_over_a_picture():
     scene = still(create(1), "work id=1 name=media", "frames n=1", "work id=1 name=damage seed=1", "frames n=2")
     apply(scene, "work id=1 name=damage seed=2", "frames n=1", "work id=1 name=typist", "frames n=1")
-    assert content(scene, 1).blocks == (Blocks(1, 0, 2), Blocks(2, 0, 1))
+    assert content(scene, 1).blocks == (Blocks(1, 0, 3), Blocks(2, 0, 1))
     assert content(scene, 1).picture == 1
 
 
@@ -236,12 +236,12 @@ def test_a_window_beside_the_desktop_goes_on_unseen():
 
 
 @pytest.mark.parametrize("name", sorted(workloads.DRAWING))
-def test_a_drawing_workload_refuses_redraw_and_animate_and_ends_an_animation(name):
+def test_a_drawing_workload_refuses_redraw_and_animate_and_an_animation_refuses_it(name):
     for command in ("redraw id=1", "animate id=1 on=1"):
         with pytest.raises(UnknownSceneError, match="draws"):
             scene_of(create(1), f"work id=1 name={name}", command)
-    scene = still(create(1), "animate id=1 on=1", f"work id=1 name={name}", "work id=1 name=stop")
-    assert not any(run(scene, 3)[1:])
+    with pytest.raises(UnknownSceneError, match="animated"):
+        scene_of(create(1), "animate id=1 on=1", f"work id=1 name={name}")
 
 
 @pytest.mark.parametrize("name", ["typist", "pointer", "clipboard", "hoard"])
@@ -256,8 +256,11 @@ def test_a_slow_reader_acts_only_at_its_thirtieth_tick():
     damage = run(scene, 40)
     assert [tick for tick, d in enumerate(damage) if d] == [28]  # one tick was taken by `still`
     assert text(scene, 1) == "asd"
-    apply(scene, "work id=1 name=solid")
-    assert [tick for tick, d in enumerate(run(scene, 25)) if d][:2] == [18, 19]
+    type_into(scene, "f")
+    apply(scene, "redraw id=1")
+    assert run(scene, 2) == [(INNER,), ()]
+    assert text(scene, 1) == "asd"
+    assert text(apply(scene, "work id=1 name=stop"), 1) == "asdf"
 
 
 def test_an_animated_slow_reader_takes_one_step_in_thirty_ticks():
@@ -288,6 +291,21 @@ def test_a_stopped_clients_window_is_still_moved_raised_and_hidden():
     apply(scene, "stop id=1 on=0")
     assert (window(scene, 1).w, window(scene, 1).h) == (90, 80)
     assert not scene_of(create(1), "stop id=1 on=1", "hide id=1").pending().windows
+
+
+def test_a_stopped_client_does_its_orders_before_its_events():
+    scene = still(create(1, kind="checker"), "animate id=1 on=1", "frames n=2", "stop id=1 on=1", "frames n=2")
+    apply(scene, "redraw id=1", "redraw id=1", "animate id=1 on=0", "stop id=1 on=0")
+    assert content(scene, 1).phase == 2 + 2  # the callback that waited is nothing to it any more
+
+
+def test_a_stopped_clients_resize_damages_at_once_and_its_full_screen_waits():
+    scene = still(create(1), create(2, x=500), "stop id=1 on=1")
+    assert run(apply(scene, "resize id=1 w=90 h=80"), 1) == [(OUTER,)]
+    assert run(apply(scene, "fullscreen id=1 on=1"), 1) == [()]
+    assert (scene.focus, window(scene, 1).outer) == (2, OUTER)
+    apply(scene, "stop id=1 on=0")
+    assert (scene.focus, window(scene, 1).fullscreen, scene.pending().windows[-1].id) == (1, True, 1)
 
 
 @pytest.mark.parametrize("how", ["hang", "deaf"])
@@ -330,6 +348,13 @@ def test_full_screen_is_all_of_the_desktop_and_back():
     assert run(apply(scene, "fullscreen id=1 on=0"), 1) == [()]
 
 
+def test_a_hidden_window_becomes_full_screen_unseen():
+    scene = still(create(1), create(2), "hide id=1")
+    assert run(apply(scene, "fullscreen id=1 on=1"), 1) == [()]
+    assert scene.focus == 2
+    assert window(apply(scene, "show id=1"), 1).fullscreen
+
+
 def test_a_full_screen_window_is_not_dragged_by_its_upper_rows():
     scene = still(create(1), "fullscreen id=1 on=1")
     scene.apply_pointer(5, 5, 1)
@@ -339,7 +364,7 @@ def test_a_full_screen_window_is_not_dragged_by_its_upper_rows():
 
 @pytest.mark.parametrize(
     "commands",
-    [("hide id=1", "fullscreen id=1 on=1"), ("fullscreen id=1 on=1", "move id=1 x=1 y=1"),
+    [("hide id=1", "focus id=1"), ("fullscreen id=1 on=1", "move id=1 x=1 y=1"),
      ("fullscreen id=1 on=1", "resize id=1 w=99 h=99"), ("copy id=9 text=a",), (create(2), "copy id=1 text=a"),
      ("paste id=1",), ("work id=1 name=sleep",), ("work id=1 name=media rate=25",), ("work id=1 name=full seed=-1",),
      ("misbehave id=1 how=odd",), ("theme name=blue",), ("drag from=1 to=7",), ("stress kind=net level=1 seconds=1",)],
@@ -376,11 +401,25 @@ def test_a_drop_appends_its_text_and_leaves_the_cursor_there():
     assert {Rect(180, 169, 12, 12), Rect(580, 169, 12, 12), OUTER} <= set(run(scene, 1)[0])
 
 
-def test_a_drop_is_not_taken_where_the_raised_source_covers_the_target():
-    scene = still(create(1, x=90, y=90, w=400, h=300), create(2, x=200, y=150), create(3, x=280, y=200, w=60, h=60))
-    apply(scene, "move id=3 x=700 y=600", "move id=2 x=140 y=100", "drag from=1 to=2")
-    assert text(scene, 2) == ""
-    assert scene.focus == 1
+@pytest.mark.parametrize(
+    "story",
+    [
+        (create(1, w=400, h=300), create(2, x=290, y=150), "drag from=1 to=2"),  # raised, 1 covers 2's middle
+        (create(1), create(2, y=750), "drag from=1 to=2"),
+        (create(1), create(2, y=110), "drag from=1 to=2"),
+    ],
+)
+def test_a_drag_and_drop_that_cannot_be_is_not_guessed_at(story):
+    scene = scene_of(*story[:-1])
+    with pytest.raises(UnknownSceneError):
+        apply(scene, story[-1])
+
+
+def test_nothing_is_dragged_and_dropped_while_a_button_is_held():
+    scene = scene_of(create(1), create(2, x=500))
+    scene.apply_pointer(5, 5, 2)
+    with pytest.raises(UnknownSceneError, match="pressed"):
+        apply(scene, "drag from=1 to=2")
 
 
 def test_a_drop_needs_both_ends_to_read():

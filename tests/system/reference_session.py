@@ -26,9 +26,9 @@ SCREEN = 1024, 768
 class Session:
     """What a test does to the guest; the scene follows from journal and markers alone, as in a judge."""
 
-    def __init__(self, target, journal, console, link, folder):
+    def __init__(self, target, journal, console, link, folder, follower):
         self.target, self.journal, self.link, self.console = target, journal, link, console
-        self.follower = SceneFollower()
+        self.follower = follower
         self.capture = Capture(target.qmp, folder, identity=True, journal=journal)
         self.checker = IdentityChecker()
         self.inputs = 0
@@ -100,7 +100,7 @@ def place(x, y):
 
 
 @asynccontextmanager
-async def reference(folder, *, image="reference", cmdline="", disks=(), devices=(), extra=()):
+async def reference(folder, *, image="reference", cmdline="", disks=(), devices=(), extra=(), follower=SceneFollower):
     """A `Session` at the first rendezvous, on a machine with these besides."""
     profile = load_profile(IMAGES / f"{image}.toml")
     machine = profile.machine
@@ -121,7 +121,7 @@ async def reference(folder, *, image="reference", cmdline="", disks=(), devices=
         await target.start(journal)
         console = Console(target.console, journal, folder / "serial.bin")
         link = ControlLink(target.control, journal)
-        session = Session(target, journal, console, link, folder)
+        session = Session(target, journal, console, link, folder, follower())
         tasks = [asyncio.create_task(console.run()), asyncio.create_task(link.run())]
         await target.go()
         await session.until(lambda: session.ready == 0)

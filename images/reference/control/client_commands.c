@@ -8,6 +8,7 @@
 #include "scene.h"
 #include "server.h"
 #include "string.h"
+#include "vga.h"
 #include "windows.h"
 
 enum { COPIED_MOST = 40, RATE = 24, OTHER_RATE = 30 };
@@ -97,6 +98,8 @@ static void stop(const struct argument *a, struct reply *r)
     struct task *t = named(a, r);
     if (!t)
         return;
+    if (a[1].number && task_order(t, &(struct order){ .verb = ORDER_PUBLISH }))
+        clients_settle();
     task_stop(t, a[1].number);
     clients_settle();
 }
@@ -173,9 +176,11 @@ static void client(const struct argument *a, struct reply *r)
 
 static void fullscreen(const struct argument *a, struct reply *r)
 {
-    struct task *t = named(a, r);
-    if (t)
-        give(t, &(struct order){ .verb = ORDER_FULLSCREEN, .number = { (int32_t)a[1].number } }, r);
+    struct window *w = command_window(a, r);
+    if (!w)
+        return;
+    server_fullscreen(w, a[1].number);
+    clients_settle();
 }
 
 static void middle_of(const struct window *w, int *x, int *y)
@@ -204,6 +209,9 @@ static void drag(const struct argument *a, struct reply *r)
     middle_of(from, &from_x, &from_y);
     middle_of(to, &to_x, &to_y);
     /* The press raises `from`, which must not hide where the drop goes. */
+    struct rect desktop = rect_at(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT);
+    if (!rect_has(desktop, from_x, from_y) || !rect_has(desktop, to_x, to_y))
+        return commands_refuse(r, "state", "hidden");
     if (window_at(from_x, from_y) != from || window_at(to_x, to_y) != to || (to != from && rect_has(from->outer, to_x, to_y)))
         return commands_refuse(r, "state", "hidden");
     if (input_buttons())
@@ -231,7 +239,7 @@ const struct command client_commands[] = {
     { "copy", copy, { PARAMETER_ID, { .key = "text", .kind = ANY_WORD } } },
     { "paste", paste, { PARAMETER_ID } },
     { "client", client, { PARAMETER_ID } },
-    { "fullscreen", fullscreen, { PARAMETER_ID, ON } },
+    { "fullscreen", fullscreen, { PARAMETER_WINDOW, ON } },
     { "drag", drag, { PARAMETER_NUMBER("from", 1, WINDOW_IDS), PARAMETER_NUMBER("to", 1, WINDOW_IDS) } },
     { }
 };

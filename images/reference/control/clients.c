@@ -1,10 +1,12 @@
 /* The clients' lives: start, end, death and restart, each with its markers (docs/reference-guest.md, "Deaths"). */
 #include "clients.h"
+#include "alloc.h"
 #include "markers.h"
 #include "programs/orders.h"
 #include "scene.h"
 #include "server.h"
 #include "windows.h"
+#include "zoo.h"
 
 enum { HANG_TURNS = 3, PING_TICKS = 60, RECOVERY_TICKS = 60 };
 
@@ -62,6 +64,8 @@ void task_died(const struct task *t)
     struct life *l = &lives[t->id];
     if (!l->ends && !l->told)
         detected(type_of(t), t->id);
+    if (DEFECT(crash_cascade) && !l->ends && task_by_id(t->id + 1))
+        task_kill(task_by_id(t->id + 1));
     clients_left(t->id);
     l->restart = supervised && !l->ends;
     l->recovers &= l->restart;
@@ -102,6 +106,11 @@ bool clients_start(const struct task_arguments *arguments)
 {
     struct life *l = &lives[arguments->id];
     *l = (struct life){ .arguments = *arguments, .ends = true };
+    if (DEFECT(fragmentation)) {        /* a block that stays, in the middle of what is free */
+        void *half = alloc(alloc_statistics().largest_free / 2);
+        alloc(72 * 1024);
+        release(half);
+    }
     if (!spawn(&l->arguments))
         return false;
     clients_settle();

@@ -4,6 +4,7 @@
 #include "markers.h"
 #include "string.h"
 #include "virtio_blk.h"
+#include "zoo.h"
 
 struct record {
     char magic[4];
@@ -119,7 +120,9 @@ enum disk_result disk_log_append(const char *data, uint32_t length, uint64_t *se
         return r;
     struct record *to = &window[records % WINDOW];
     fill(to, records + 1, data, length);
-    if (!blk_write(records, to, 1))
+    if (DEFECT(torn_record) && records == 2)
+        memset(to->data + 1, 0xFF, 200);
+    if (!(DEFECT(lost_write) && records == 2) && !blk_write(records, to, 1))
         return failed(DISK_IO);
     *sequence = ++records;
     return DISK_OK;

@@ -5,6 +5,7 @@
 #include "checksums.h"
 #include "console.h"
 #include "format.h"
+#include "zoo.h"
 
 static uint16_t sealed;             /* sealed markers so far */
 
@@ -16,6 +17,7 @@ void marker(const char *f, ...)
     va_start(args, f);
     n += format_va(line + n, sizeof line - n - 9, f, args);
     va_end(args);
+    unsigned times = zoo_marker(line, &n);
     if (options.seal) {
         static const char hex[] = "0123456789ABCDEF";
         char number[4] = { hex[sealed >> 12], hex[sealed >> 8 & 15], hex[sealed >> 4 & 15], hex[sealed & 15] };
@@ -28,5 +30,6 @@ void marker(const char *f, ...)
         line[n++] = hex[crc & 15];
     }
     line[n++] = '\n';
-    console_write(line, n);
+    while (times--)
+        console_write(line, n);
 }

@@ -3,6 +3,7 @@
 #include "damage.h"
 #include "draw.h"
 #include "windows.h"
+#include "zoo.h"
 
 enum {
     GRID_STEP = 64, PANEL_ROWS = 24, PANEL_TEXT_AT = 8,
@@ -81,7 +82,8 @@ static void draw_window(const struct window *w, struct rect clip)
 static void draw_stack(struct rect r, int position)
 {
     for (; position >= 0; position--) {
-        const struct window *w = window_in_stack(position);
+        int top = windows_count() - 1, swapped = DEFECT(stacking) && top > 0 && position >= top - 1 ? 2 * top - 1 - position : position;
+        const struct window *w = window_in_stack(swapped);
         if (w->hidden)
             continue;
         struct rect covered = rect_common(r, w->outer), pieces[4];
@@ -121,7 +123,7 @@ void scene_draw(struct rect r)
 
 void scene_cursor_to(int x, int y)
 {
-    if (cursor_shown)
+    if (cursor_shown && !DEFECT(cursor_trail))
         damage_add(cursor_rect());
     cursor_shown = true;
     cursor_x = x;

@@ -6,6 +6,7 @@
 #include "format.h"
 #include "server.h"
 #include "vga.h"
+#include "zoo.h"
 
 static struct window *by_id[WINDOW_LAST + 1];
 static struct window *stack[WINDOW_LAST];      /* bottom first */
@@ -63,6 +64,8 @@ void window_destroy(struct window *w)
     if (focused == w)
         set_focus(window_top());
     release(w);
+    if (DEFECT(double_free))
+        release(w);
 }
 
 struct window *window_by_id(int id)

@@ -1,6 +1,8 @@
 /* The kernel heap: free blocks in lists by the power of two of their size, neighbours joined at once. */
 #include "alloc.h"
 #include <stdbool.h>
+#include "console.h"
+#include "io.h"
 #include "pages.h"
 
 struct block {
@@ -148,6 +150,10 @@ void release(void *p)
     if (!p)
         return;
     struct block *b = (struct block *)((uint8_t *)p - HEADER);
+    if (!(b->size & USED)) {
+        console_line("PANIC: a block is freed twice");
+        halt_for_ever();
+    }
     size_t size = b->size & ~(size_t)USED;
     memory_count(-(int64_t)size);
     shrink(make_free(b, size, b->before));

@@ -9,7 +9,7 @@ struct options {
     bool seal;              /* seal=1 */
     bool ident;             /* ident=1 */
     bool prove;             /* prove=1: each frame is proved before the next (COM3) */
-    char lie[16];           /* lie=NAME, zoo build only */
+    char lie[32];           /* lie=NAME, zoo build only */
 };
 
 extern struct options options;

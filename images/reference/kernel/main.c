@@ -91,6 +91,7 @@ void kernel_main(uintptr_t start_info)
 
     console_line("reference guest %s (%s)", GUEST_VERSION, BUILD_NAME);
     marker("KIT:BOOT:%s:%s", GUEST_VERSION, BUILD_NAME);
+    zoo_init();
     if (!vga_init())
         panic("no standard VGA");
     draw_init();

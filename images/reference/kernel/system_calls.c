@@ -203,6 +203,7 @@ static int64_t call_wait(struct task *t)
     if (bits) {
         t->events_seen = t->connection->events.written;
         t->ticks_seen = tasks_ticks();
+        bits |= tasks_in_tick() ? WAIT_IN_TICK : 0;
     } else {
         t->state = TASK_WAITING;
     }

@@ -25,7 +25,7 @@ enum system_call {
 };
 
 enum { CALL_CLOSED = -1, CALL_MEMORY = -2, CALL_FULL = -3 /* no free handle, or no such room */ };
-enum { WAIT_EVENTS = 1, WAIT_ORDER = 2, WAIT_CLOSED = 4, WAIT_TICK = 8 };
+enum { WAIT_EVENTS = 1, WAIT_ORDER = 2, WAIT_CLOSED = 4, WAIT_TICK = 8, WAIT_IN_TICK = 16 /* does not end it, tells: the tick goes on */ };
 enum { TASKS = 96, TASK_HANDLES = 16, TASK_ORDERS = 8, TASK_STACK = 32 << 10, TASK_QUOTA = 24 << 20 /* bytes of shared memory and heap */ };
 
 enum status_slot {

@@ -9,6 +9,7 @@
 #include "slice.h"
 #include "string.h"
 #include "trap.h"
+#include "zoo.h"
 
 enum {
     SLICE_US = 2000, SLICES_MOST = 5,
@@ -24,6 +25,7 @@ static struct task *tasks[TASKS];               /* in the order of their ids */
 static int count;
 static uint64_t cpu_ticks;
 static uint32_t ticks;
+static bool in_tick;
 
 void tasks_init(void)
 {
@@ -216,7 +218,8 @@ static int reap_dead(void)
         t->connection->client_gone = true;
         count_memory(t);
         task_died(t);
-        server_disconnect(t->connection);
+        if (!(DEFECT(zombie) && t->end != END_EXIT))
+            server_disconnect(t->connection);
         connection_free(t->connection);
         delist(i);
         free_task(t);
@@ -251,9 +254,15 @@ int tasks_settle(void)
     return died;
 }
 
-void tasks_tick(void)
+void tasks_tick(bool begins)
 {
-    ticks++;
+    ticks += begins;
+    in_tick = begins;
+}
+
+bool tasks_in_tick(void)
+{
+    return in_tick;
 }
 
 uint32_t tasks_ticks(void)

@@ -58,12 +58,13 @@ void task_stop(struct task *t, bool stop);
  * Returns how many tasks died. */
 int tasks_settle(void);
 void tasks_init(void);
-void tasks_tick(void);                      /* a tick begins: wakes those that asked for it (SYS_WAIT) */
+void tasks_tick(bool begins);               /* or is over; its begin wakes those that asked for it (SYS_WAIT) */
+bool tasks_in_tick(void);
 uint32_t tasks_ticks(void);                 /* how often it did */
 uint64_t tasks_cpu_us(void);                /* all tasks ever */
 uint64_t tasks_memory_bytes(void);
 
-/* Elsewhere (control/failures.c): prints what a death means, restarts a supervised client (after the settle: until
+/* Elsewhere (control/clients.c): prints what a death means, restarts a supervised client (after the settle: until
  * task_died() returns the id is taken). */
 void task_died(const struct task *t);
 

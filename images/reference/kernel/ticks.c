@@ -7,6 +7,7 @@
 #include "present.h"
 #include "server.h"
 #include "trap.h"
+#include "zoo.h"
 
 enum { HZ = 60, SECOND = 1000000 };
 
@@ -63,10 +64,19 @@ bool ticks_run(void)
         grid_start = clock_us();
         grid_ticks = 0;
     }
-    tasks_tick();
+    if (DEFECT(hang) && zoo_every(100))
+        for (interrupts_off();;)
+            ;
+    if (DEFECT(livelock) && zoo_every(100))
+        for (;;)
+            ;
+    tasks_tick(true);
     server_tick();
     clients_settle();
+    tasks_tick(false);
     clients_tick();
+    if (DEFECT(missed_frames) && zoo_every(20))
+        return false;
     if (!present())
         return false;
     server_presented(present_frame(), clock_us());

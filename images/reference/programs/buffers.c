@@ -10,6 +10,7 @@ static struct slot {
     bool busy;                  /* the compositor has it */
     uint32_t *pixels;
     struct box missing;         /* where it is older than the picture committed last */
+    struct drawn drawn;
 } slots[SLOTS];
 static struct slot *current;    /* committed last */
 static uint32_t pool;
@@ -93,6 +94,7 @@ static struct slot *prepare(void)
     s->id = wire_new_id(OBJECT_BUFFER);
     s->width = picture.width;
     s->height = picture.height;
+    s->drawn.plain_checker = false;
     WIRE(pool, POOL_CREATE_BUFFER, s->id, (uint32_t)(s - slots) * room, (uint32_t)s->width, (uint32_t)s->height, (uint32_t)s->width * 4,
          FORMAT_XRGB8888);
     return s;
@@ -102,12 +104,13 @@ uint32_t buffers_draw(bool whole, const struct box *block, uint32_t block_color)
 {
     struct slot *s = prepare();
     if (whole)
-        content_draw(&picture, s->pixels);
+        s->drawn = content_redraw(&picture, s->pixels, s->drawn);
     else if (s != current)
         content_copy(&picture, s->pixels, current->pixels, s->missing);
     if (block)
         content_draw_block(&picture, s->pixels, block->x, block->y, block_color);
     s->missing = (struct box){ 0 };
+    s->drawn.plain_checker &= whole && !block;
     struct slot *other = &slots[s == slots];
     other->missing = whole ? whole_picture() : joined(other->missing, *block);
     s->busy = true;

@@ -16,11 +16,12 @@ static const struct task_arguments *arguments;
 static bool animated;
 
 /* What is to be committed. */
-static bool whole, block_damaged, commit_due, ack_due, configured, frame_asked, tick_due;
+static bool whole, block_damaged, commit_due, ack_due, configured, tick_due;
 static struct box block;
 static uint32_t block_color, ack_serial;
+static uint32_t frame;              /* the callback that the next tick is told by; 0: none is wanted */
 static int configured_width, configured_height;     /* by the last toplevel event; 0: as we like */
-static bool configured_fullscreen;
+static bool configured_fullscreen, fullscreen;
 static int own_width, own_height;                   /* when it is not fullscreen */
 
 static bool focused, closing, ready;
@@ -64,6 +65,7 @@ void client_publish(void)
 
 void client_draw_whole(void)
 {
+    picture.media &= work_is_film();        /* else its last picture stays until now */
     whole = true;
     block_damaged = false;          /* drawn over */
 }
@@ -75,11 +77,26 @@ void client_draw_block(int x, int y, uint32_t color)
     block_damaged = true;
 }
 
-void client_resize(int width, int height)
+static void set_size(int width, int height)
 {
     picture.width = width;
     picture.height = height;
     client_draw_whole();
+}
+
+void client_resize(int width, int height)
+{
+    if (fullscreen)
+        return;
+    own_width = width;
+    own_height = height;
+    set_size(width, height);
+}
+
+void client_size(int *width, int *height)
+{
+    *width = own_width;
+    *height = own_height;
 }
 
 static void type(char c)
@@ -190,7 +207,8 @@ static void make_window(void)
 static void configure(uint32_t with)
 {
     int width = configured_width, height = configured_height;
-    if (configured_fullscreen && width && height) {
+    fullscreen = configured_fullscreen && width && height;
+    if (fullscreen) {
         width = width < DESKTOP_WIDTH ? width : DESKTOP_WIDTH;
         height = height < DESKTOP_HEIGHT ? height : DESKTOP_HEIGHT;
     } else {
@@ -202,7 +220,7 @@ static void configure(uint32_t with)
         height = own_height;
     }
     if (!configured || width != picture.width || height != picture.height)
-        client_resize(width, height);
+        set_size(width, height);
     configured = true;
     commit_due = true;
     ack_due = true;
@@ -293,7 +311,9 @@ void wire_event(uint32_t object, unsigned opcode, const uint32_t *words, size_t 
         break;
     case OBJECT_FRAME:
         wire_gone(object);
-        frame_asked = false;
+        if (object != frame)
+            break;
+        frame = 0;
         tick_due = true;
         break;
     case OBJECT_BUFFER:
@@ -338,6 +358,8 @@ void wire_event(uint32_t object, unsigned opcode, const uint32_t *words, size_t 
 
 static void take_order(const struct order *o)
 {
+    if (misbehaving.deaf && o->verb != ORDER_PUBLISH)
+        return;
     switch (o->verb) {
     case ORDER_REDRAW:
         redraw();
@@ -361,12 +383,6 @@ static void take_order(const struct order *o)
     case ORDER_DRAG:
         transfer_arm(o->number[0]);
         break;
-    case ORDER_FULLSCREEN:
-        if (o->number[0])
-            WIRE(objects.toplevel, TOPLEVEL_SET_FULLSCREEN, 0);
-        else
-            WIRE0(objects.toplevel, TOPLEVEL_UNSET_FULLSCREEN);
-        break;
     case ORDER_PUBLISH:
         client_publish();
         break;
@@ -377,7 +393,9 @@ static void take_order(const struct order *o)
 static void commit(void)
 {
     bool damaged = whole || block_damaged, draws = damaged && buffers_free();
-    bool asks = !frame_asked && (animated || work_wants_ticks() || misbehaving.leaks);
+    bool wants = animated || work_wants_ticks() || misbehaving.leaks, asks = wants && !frame;
+    if (!wants)
+        frame = 0;              /* one that is under way means nothing when it is wanted again */
     if (!configured || !(draws || asks || (commit_due && !damaged)))
         return;
     if (draws) {
@@ -388,8 +406,8 @@ static void commit(void)
         whole = block_damaged = false;
     }
     if (asks) {
-        WIRE(objects.surface, SURFACE_FRAME, wire_new_id(OBJECT_FRAME));
-        frame_asked = true;
+        frame = wire_new_id(OBJECT_FRAME);
+        WIRE(objects.surface, SURFACE_FRAME, frame);
     }
     if (ack_due && (draws || !damaged)) {
         if (!misbehaving.no_ack)
@@ -434,6 +452,17 @@ static void turn(void)
             call_status((enum status_slot)slot, status[slot]);
 }
 
+/* A slow reader looks at its events from the beginning to the end of some ticks. */
+static bool reads(int64_t what)
+{
+    static bool looks;
+    if (!work_is_slow())
+        return !misbehaving.deaf;
+    if (what & WAIT_TICK)
+        looks = what & WAIT_IN_TICK && work_slow_tick();
+    return looks && what & WAIT_IN_TICK && !misbehaving.deaf;
+}
+
 void program_start(const struct task_arguments *a)
 {
     arguments = a;
@@ -445,18 +474,18 @@ void program_start(const struct task_arguments *a)
     WIRE(WIRE_DISPLAY, DISPLAY_GET_REGISTRY, wire_new_id(OBJECT_REGISTRY));
     WIRE(WIRE_DISPLAY, DISPLAY_SYNC, wire_new_id(OBJECT_READY));
     wire_flush();
-    for (;;) {
+    for (bool unread = false;;) {
         int64_t what = call_wait(work_is_slow());
-        bool reads = !misbehaving.deaf;
-        if (work_is_slow())
-            reads = reads && what & WAIT_TICK && work_slow_tick();
-        if (reads && (what & WAIT_EVENTS || work_is_slow()))
-            wire_read();
-        else if (what & WAIT_CLOSED)
-            call_exit(EXIT_DISCONNECTED);
         struct order o;
         while (what & WAIT_ORDER && call_order(&o))
             take_order(&o);
+        unread |= what & WAIT_EVENTS;
+        if (unread && reads(what)) {
+            unread = false;
+            wire_read();
+        } else if (what & WAIT_CLOSED) {
+            call_exit(EXIT_DISCONNECTED);
+        }
         turn();
     }
 }

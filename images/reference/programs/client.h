@@ -22,7 +22,7 @@ enum {
     SHM_CREATE_POOL = 0, POOL_CREATE_BUFFER = 0, POOL_DESTROY = 1, BUFFER_DESTROY = 0, FORMAT_XRGB8888 = 1,
     SEAT_GET_POINTER = 0, SEAT_GET_KEYBOARD = 1,
     WM_BASE_GET_XDG_SURFACE = 2, WM_BASE_PONG = 3, XDG_SURFACE_DESTROY = 0, XDG_SURFACE_GET_TOPLEVEL = 1, XDG_SURFACE_ACK_CONFIGURE = 4,
-    TOPLEVEL_DESTROY = 0, TOPLEVEL_SET_TITLE = 2, TOPLEVEL_SET_FULLSCREEN = 11, TOPLEVEL_UNSET_FULLSCREEN = 12,
+    TOPLEVEL_DESTROY = 0, TOPLEVEL_SET_TITLE = 2,
     SHELL_GET_WINDOW = 1, SHELL_KEY = 2, SHELL_MOTION = 3, WINDOW_DESTROY = 0, WINDOW_SET_PLACE = 1, WINDOW_SET_ACCENT = 2,
 };
 
@@ -38,7 +38,8 @@ extern struct picture picture;          /* what the content shows, or will at th
 /* client.c */
 void client_draw_whole(void);               /* the content is damaged as a whole */
 void client_draw_block(int x, int y, uint32_t color);       /* at most one until it is committed */
-void client_resize(int width, int height);  /* of the content, by its own commit */
+void client_resize(int width, int height);  /* of the content, by its own commit; in full screen nothing */
+void client_size(int *width, int *height);  /* of the content when it is not in full screen */
 void client_type(const char *text, int n);
 int  client_id(void);
 bool client_has_focus(void);
@@ -66,6 +67,7 @@ void transfer_source_event(uint32_t source, unsigned opcode);
 
 /* workloads.c */
 void work_start(enum workload name, uint32_t seed, int rate);
+bool work_is_film(void);
 bool work_wants_ticks(void);                /* frame callbacks */
 bool work_is_slow(void);                    /* reads events only when work_slow_tick() says so */
 bool work_slow_tick(void);

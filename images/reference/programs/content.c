@@ -74,6 +74,36 @@ static void draw_checker(const struct picture *p, uint32_t *to)
     }
 }
 
+static bool is_plain_checker(const struct picture *p)
+{
+    return p->kind == CONTENT_CHECKER && !p->media && !p->text_length;
+}
+
+/* With n one or two higher only the first pixels of each run are others: an animation writes a quarter of the pixels. */
+static void move_checker(const struct picture *p, uint32_t *to)
+{
+    int phase = (int)(p->redraws & 7), first = phase ? 8 - phase : 0;
+    for (int y = 0; y < p->height; y++, to += p->width) {
+        bool odd = (p->redraws >> 3 ^ (unsigned)y >> 3) & 1;
+        uint64_t a = pair_of(odd ? p->color ^ CHECKER : p->color), b = a ^ pair_of(CHECKER);
+        if (phase == 1)
+            *to = (uint32_t)a;
+        uint64_t now = phase ? b : a, other = phase ? a : b;
+        uint32_t *at = to + first, *end = to + p->width;
+        for (; at + 10 <= end; at += 16) {
+            *(pair *)at = now;
+            *(pair *)(at + 8) = other;
+        }
+        if (at + 2 <= end) {
+            *(pair *)at = now;
+            at += 8;
+            now = other;
+        }
+        if (at < end)
+            *at = (uint32_t)now;
+    }
+}
+
 static void draw_media(const struct picture *p, uint32_t *to)
 {
     uint32_t colors[CELLS_ACROSS];
@@ -123,7 +153,7 @@ static void draw_text(const struct picture *p, uint32_t *to, struct box clip)
     }
 }
 
-void content_draw(const struct picture *p, uint32_t *to)
+static void content_draw(const struct picture *p, uint32_t *to)
 {
     if (p->media)
         draw_media(p, to);
@@ -132,6 +162,16 @@ void content_draw(const struct picture *p, uint32_t *to)
     else
         fill(to, p->width * p->height, p->color);
     draw_text(p, to, (struct box){ 0, 0, p->width, p->height });
+}
+
+struct drawn content_redraw(const struct picture *p, uint32_t *to, struct drawn before)
+{
+    bool plain = is_plain_checker(p);
+    if (plain && before.plain_checker && before.color == p->color && p->redraws - before.redraws <= 2)
+        move_checker(p, to);
+    else
+        content_draw(p, to);
+    return (struct drawn){ plain, p->color, p->redraws };
 }
 
 void content_draw_block(const struct picture *p, uint32_t *to, int x, int y, uint32_t color)

@@ -30,6 +30,12 @@ static inline uint32_t mix(uint32_t s, uint32_t k)
     return z ^ z >> 16;
 }
 
-void content_draw(const struct picture *p, uint32_t *to);       /* all of it; to: width * height pixels */
+/* What a buffer holds, as far as it helps to draw the next picture into it. */
+struct drawn {
+    bool plain_checker;
+    uint32_t color, redraws;
+};
+struct drawn content_redraw(const struct picture *p, uint32_t *to, struct drawn before);    /* the same pixels, with less work if it can */
+
 void content_draw_block(const struct picture *p, uint32_t *to, int x, int y, uint32_t color);   /* inside the content; the text over it */
 void content_copy(const struct picture *p, uint32_t *to, const uint32_t *from, struct box b);

@@ -11,7 +11,6 @@ enum order_verb {
     ORDER_PASTE,            /* asks the selection's owner for the text */
     ORDER_COLLECT,          /* a text that was asked for may be there by now */
     ORDER_DRAG,             /* (on): while on, a press in the content drags the text */
-    ORDER_FULLSCREEN,       /* (on) */
     ORDER_PUBLISH,          /* every status slot: the fast changing ones are published only when asked */
 };
 

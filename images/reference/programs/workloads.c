@@ -135,12 +135,14 @@ static void (*const ticks[WORKLOAD_COUNT])(uint32_t k) = {
 
 void work_start(enum workload name, uint32_t seed, int rate)
 {
-    int hoarded = work.hoarded;
-    work = (typeof(work)){
-        .name = name, .seed = seed, .rate = (uint32_t)rate, .width = picture.width, .height = picture.height, .hoarded = hoarded,
-    };
-    picture.media = false;      /* the film's last picture stays until the content is drawn again */
+    work = (typeof(work)){ .name = name, .seed = seed, .rate = (uint32_t)rate, .hoarded = work.hoarded };
+    client_size(&work.width, &work.height);
     client_status(STATUS_WORK, name);
+}
+
+bool work_is_film(void)
+{
+    return work.name == WORK_media;
 }
 
 bool work_wants_ticks(void)

@@ -3,6 +3,7 @@
 #include "data.h"
 #include "alloc.h"
 #include "format.h"
+#include "input.h"
 #include "seat.h"
 #include "shell.h"
 #include "string.h"
@@ -278,6 +279,9 @@ static void start_drag(struct object *o, const union wire_argument *a)
     if (s)
         s->use = DRAGGED;
     seat_end_grab();
+    int x, y;
+    input_pointer_at(&x, &y);
+    data_drag_to(x, y, 0);
 }
 
 void data_forget_surface(const struct surface *s)

@@ -5,6 +5,7 @@
 #include "keymap.h"
 #include "shell.h"
 #include "string.h"
+#include "zoo.h"
 
 enum { SEAT_CAPABILITIES, SEAT_NAME, CAPABILITY_POINTER = 1, CAPABILITY_KEYBOARD = 2, MISSING_CAPABILITY = 0 };
 enum { POINTER_ENTER, POINTER_LEAVE, POINTER_MOTION, POINTER_BUTTON, POINTER_FRAME = 5, POINTER_ROLE = 0 };
@@ -24,7 +25,7 @@ static uint8_t pressed[KEYS / 8];
 
 static struct surface *focus(void)
 {
-    struct window *w = window_focused();
+    struct window *w = DEFECT(key_wrong_client) ? window_in_stack(0) : window_focused();
     return w ? w->xdg->surface : NULL;
 }
 
@@ -122,11 +123,10 @@ void server_pointer(int x, int y, uint8_t now, uint64_t us)
     pointer_x = x;
     pointer_y = y;
     buttons = now;
-    if (data_drags()) {
+    if (data_drags() && moved)
         data_drag_to(x, y, ms);
-        if (!now)
-            data_drag_end();
-    }
+    if (data_drags() && !now)
+        data_drag_end();
     bool entered = move_to(pointed());
     if (over && moved && !entered) {
         int fx, fy;

@@ -207,6 +207,7 @@ static void show_buffer(struct xdg *x, const struct buffer *b)
     if (!x->window) {
         map(x, rect_at(x->x, x->y, width + FRAME_WIDTH, height + FRAME_HEIGHT));
     } else if (x->fullscreen != x->window->fullscreen) {
+        input_forget(x->window);
         window_set_fullscreen(x->window, x->fullscreen, width + FRAME_WIDTH, height + FRAME_HEIGHT);
     } else if (!x->fullscreen) {
         struct rect outer = resized(x, width + FRAME_WIDTH, height + FRAME_HEIGHT);

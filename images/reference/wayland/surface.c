@@ -6,6 +6,8 @@
 #include "presentation.h"
 #include "seat.h"
 #include "shell.h"
+#include "string.h"
+#include "zoo.h"
 
 enum { CALLBACK_DONE = 0, INVALID_SCALE = 0, INVALID_TRANSFORM = 1, TRANSFORMS = 8 };
 
@@ -140,6 +142,9 @@ static void commit(struct object *o, const union wire_argument *a)
         return;
     if (s->attached)
         show(s, s->buffer_attached);
+    struct window *neighbour = DEFECT(overrun) && s->client->connection->client == 1 ? window_by_id(2) : NULL;
+    if (neighbour && neighbour->picture.pixels)
+        memset((uint8_t *)(uintptr_t)neighbour->picture.pixels, 0xFF, 64);
     unset_attached(s);
     for (struct object **end = &s->frames; ; end = &(*end)->next)
         if (!*end) {
