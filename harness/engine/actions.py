@@ -29,6 +29,8 @@ async def boot(ctx: Context, index: int, step: s.Boot | s.Relaunch | s.Reset) ->
             await ctx.target.reset()
         else:
             await ctx.target.relaunch()
+        if ctx.link is not None:
+            ctx.link.forget()
     await ctx.waits.until(watch, deadline)
     await ctx.settle_frames()
 

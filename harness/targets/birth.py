@@ -23,6 +23,8 @@ from harness.targets.profile import Profile
 from harness.targets.runtime import RunDirectory
 from harness.targets.spawn import Spawned, spawn
 
+_SEND_BUFFER = 212_992  # bytes: what Linux lets everybody ask for, and doubles
+
 
 class PrivateFiles(NamedTuple):
     """Copies that live as long as the run: what the guest writes there survives a relaunch, and no longer."""
@@ -133,6 +135,9 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
 
         def wire() -> tuple[socket.socket, int]:
             near, far = socket.socketpair()
+            # A guest sends byte by byte, and each takes a buffer of the kernel's: 278 that nobody read yet fill the
+            # usual socket, and then virtual time depends on the reader. This one takes 555.
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
             for_qemu.callback(far.close)
             on_failure.callback(near.close)
             return near, far.fileno()

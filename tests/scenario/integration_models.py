@@ -74,7 +74,8 @@ def emergency_shutdown() -> ScenarioBuilder:
         "milestone name=power-fails-now",
     )
     built.check_frame("before the cut")
-    built.expect("RAYOS_DISK:REPLAY:0:0", *milestones("power-fails-now"), since="boot")
+    started = f"{INTEGRATION}:SCENARIO_START:{name}"
+    built.expect("RAYOS_DISK:REPLAY:0:0", started, *milestones("power-fails-now"), since="boot")
     built.relaunch().expect("RAYOS_DISK:REPLAY:3:0", since="boot").check_frame("after the cut")
     built.command(
         "scenario name=recovered",

@@ -581,7 +581,7 @@ def test_the_tunnel_takes_any_cut_of_the_bytes_and_refuses_what_is_not_there(tmp
         memory = await ask("wire-memory conn=1 size=100")
         assert memory["fd"] == "1"
         assert await ask(f"wire-fill conn=1 fd=1 at=20 runs={base64(struct.pack('<4I', 2, 7, 1, 9))}") == {}
-        assert base64_bytes((await ask("wire-get conn=1 fd=1 at=16 length=600"))["data"])[:20] == struct.pack(
+        assert base64_bytes((await ask("wire-get conn=1 fd=1 at=16 length=300"))["data"])[:20] == struct.pack(
             "<5I", 0, 7, 7, 9, 0
         )
         refusals = {

@@ -13,7 +13,7 @@ from harness.clients.wayland.errors import Refused
 from harness.clients.wayland.transport import Received, Runs, check_range, run_words, split_runs
 from harness.errors import ProtocolError, UsageError
 
-READ_LIMIT = 600  # bytes that one answer carries
+READ_LIMIT = 300  # bytes that one answer carries
 
 
 class Commands(Protocol):

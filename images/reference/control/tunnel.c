@@ -5,7 +5,8 @@
 #include "server.h"
 #include "string.h"
 
-enum { CONNECTIONS_MOST = 8, FIRST_CLIENT = CLIENT_IDS - CONNECTIONS_MOST + 1, HANDLES_MOST = 256, READ_MOST = 600, DATA_MOST = 1024, MEMORY_MOST = 16 << 20 };
+/* READ_MOST: a reply with so many bytes in base64 still fits in the socket it is written to (docs/protocol.md). */
+enum { CONNECTIONS_MOST = 8, FIRST_CLIENT = CLIENT_IDS - CONNECTIONS_MOST + 1, HANDLES_MOST = 256, READ_MOST = 300, DATA_MOST = 1024, MEMORY_MOST = 16 << 20 };
 
 static struct tunnel {
     struct connection *connection;              /* NULL: free */
