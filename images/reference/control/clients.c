@@ -64,6 +64,8 @@ void task_died(const struct task *t)
     struct life *l = &lives[t->id];
     if (!l->ends && !l->told)
         detected(type_of(t), t->id);
+    if (DEFECT(leak_client))
+        alloc(4000);
     if (DEFECT(crash_cascade) && !l->ends && task_by_id(t->id + 1))
         task_kill(task_by_id(t->id + 1));
     clients_left(t->id);

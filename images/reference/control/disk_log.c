@@ -93,7 +93,7 @@ static enum disk_result replay(void)
     } while (whole);
     flushed = records;
     bool torn = n && !is_zero(&window[0]);
-    marker("DISK:REPLAY:%lu:%d", records, torn);
+    marker("DISK:REPLAY:%lu:%d", DEFECT(replay_twice) ? 2 * records : records, torn);
     if (torn && !records && memcmp(window[0].magic, magic, sizeof magic))
         return DISK_FOREIGN;            /* somebody else's: it stays as it is */
     return cut(n);

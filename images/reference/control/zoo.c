@@ -82,6 +82,16 @@ void zoo_presented(uint32_t frame, uint32_t identity)
         screen[WRONG_Y * SCREEN_WIDTH + WRONG_X] = *back_at(WRONG_X, WRONG_Y) ^ WRONG_BIT;
 }
 
+void zoo_spoil(uint32_t *row, int n, int y)
+{
+    for (int x = 0; x < n; x++) {
+        if (DEFECT(lsb) && y % 64 == 7)
+            row[x] ^= 0x010000;
+        if (DEFECT(bgr))
+            row[x] = (row[x] & 0x00FF00) | (row[x] & 0xFF) << 16 | (row[x] >> 16 & 0xFF);
+    }
+}
+
 static bool begins(const char *line, const char *with)
 {
     return !memcmp(line, with, strlen(with));
@@ -133,6 +143,10 @@ unsigned zoo_marker(char *line, size_t *n)
         return 0;
     if (DEFECT(pass_on_fail) && begins(line, "RAYOS_INTEGRATION:SCENARIO_COMPLETE:"))
         memcpy(line + *n - 4, "pass", 4);
+    if (DEFECT(marker_range) && snapshot)
+        put_number(line, n, 0, 170);
+    if (DEFECT(id_reused) && created && line[*n - 1] > '2')
+        line[*n - 1] = '2';
     if (DEFECT(constant_latency) && snapshot)
         put_number(line, n, 2, 1000);
     if (DEFECT(constant_fps) && snapshot)

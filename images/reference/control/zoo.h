@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "zoo.h"
 
 #ifdef ZOO
 
@@ -13,7 +14,8 @@
     X(damage_outside) X(stacking) X(key_lost) X(key_doubled) X(key_wrong_client) X(key_stuck) X(marker_missing) X(marker_doubled) \
     X(marker_order) X(marker_wrong_id) X(marker_torn) X(complete_without_start) X(pass_on_fail) X(crash_cascade) X(zombie) \
     X(leak_frame) X(fragmentation) X(double_free) X(overrun) X(hang) X(livelock) X(slow_path) X(missed_frames) X(lost_write) \
-    X(torn_record) X(constant_latency) X(constant_fps) X(checksum_readback)
+    X(torn_record) X(constant_latency) X(constant_fps) X(checksum_readback) X(lsb) X(bgr) X(clip) X(key_reordered) \
+    X(marker_range) X(id_reused) X(leak_client) X(deadlock) X(timer_drift) X(replay_twice)
 
 enum defect {
     NO_DEFECT,
@@ -29,6 +31,7 @@ bool zoo_every(unsigned n);     /* true at each n-th call */
 /* True: the defect has put on this band of the screen what it wants to be there. */
 bool zoo_presents_band(unsigned band, uint32_t frame, uint32_t identity);
 void zoo_presented(uint32_t frame, uint32_t identity);
+void zoo_spoil(uint32_t *row, int n, int y);    /* pixels of the screen that were copied just now */
 unsigned zoo_marker(char *line, size_t *n);     /* how often it is printed; may change it */
 
 #else
@@ -39,6 +42,7 @@ unsigned zoo_marker(char *line, size_t *n);     /* how often it is printed; may 
 #define zoo_init() ((void)0)
 #define zoo_presents_band(band, frame, identity) false
 #define zoo_presented(frame, identity) ((void)0)
+#define zoo_spoil(row, n, y) ((void)0)
 #define zoo_marker(line, n) 1
 
 #endif

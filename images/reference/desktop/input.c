@@ -34,8 +34,17 @@ void input_key_code(uint32_t evdev, bool down)
 static void handle_key(struct key_event e)
 {
     int id = id_of(window_focused());
+    static uint16_t late;
+    if (DEFECT(key_reordered) && e.down && zoo_every(9)) {
+        late = e.code;
+        e.code = 0;
+    }
     if (!(DEFECT(key_lost) && e.down && zoo_every(9)) && !(DEFECT(key_stuck) && !e.down && e.code == 0x2a))
         server_key(e.code, e.down, clock_us());
+    if (late && e.down && e.code) {
+        server_key(late, true, clock_us());
+        late = 0;
+    }
     if (DEFECT(key_doubled) && e.down && zoo_every(9))
         server_key(e.code, e.down, clock_us());
     clients_settle();

@@ -21,9 +21,11 @@ static void copy_band(unsigned band)
     struct rect rows = { 0, (int)band * BAND_ROWS, DESKTOP_WIDTH, ((int)band + 1) * BAND_ROWS };
     for (int i = 0; i < count; i++) {
         struct rect part = rect_common(r[i], rows);
-        for (int y = part.y0; y < part.y1; y++)
+        for (int y = part.y0; y < part.y1; y++) {
             if (!(DEFECT(tear_line) && y == 333) && !(DEFECT(stale_region) && part.x0 >= 600))
                 draw_copy(screen + y * SCREEN_WIDTH + part.x0, back_at(part.x0, y), part.x1 - part.x0);
+            zoo_spoil(screen + y * SCREEN_WIDTH + part.x0, part.x1 - part.x0, y);
+        }
     }
 }
 

@@ -52,7 +52,7 @@ static void draw_content(const struct window *w, struct rect content, struct rec
         return draw_fill(clip, UNFILLED);
     const uint8_t *from = p->pixels + (filled.y0 - content.y0) * (long)p->stride + (filled.x0 - content.x0) * 4;
     for (int y = filled.y0; y < filled.y1; y++, from += p->stride)
-        draw_picture(back_at(filled.x0, y), from, filled.x1 - filled.x0);
+        draw_picture(back_at(filled.x0, y), from, filled.x1 - filled.x0 - (DEFECT(clip) && filled.x1 == DESKTOP_WIDTH));
     n = rect_without(clip, filled, bare);
     for (int i = 0; i < n; i++)
         draw_fill(bare[i], UNFILLED);

@@ -17,7 +17,7 @@ static uint64_t last_due;
 
 static uint64_t next_due(void)
 {
-    return grid_start + (grid_ticks + 1) * SECOND / HZ;
+    return grid_start + (grid_ticks + 1) * SECOND / (DEFECT(timer_drift) ? HZ - 1 : HZ);
 }
 
 uint64_t ticks_begin(void)
@@ -67,6 +67,10 @@ bool ticks_run(void)
     if (DEFECT(hang) && zoo_every(100))
         for (interrupts_off();;)
             ;
+    if (DEFECT(deadlock) && zoo_every(100) && task_by_id(1) && task_by_id(2)) {
+        task_stop(task_by_id(1), true);     /* each waits for the other */
+        task_stop(task_by_id(2), true);
+    }
     if (DEFECT(livelock) && zoo_every(100))
         for (;;)
             ;

@@ -2,15 +2,9 @@
 #include "client.h"
 #include "calls.h"
 
-enum { KEY_BACKSPACE = 14, KEY_ENTER = 28, KEY_LEFT_SHIFT = 42, KEY_RIGHT_SHIFT = 54, KEY_SPACE = 57, SHIFT = 1, LEFT_BUTTON = 0x110, FULLSCREEN = 2 };
+enum { FULLSCREEN = 2 /* a toplevel's state */ };
 enum { THEME_DARK, THEME_LIGHT };
 
-/* The US layout: evdev codes 0-57 are those of set 1 (drivers/keyboard.c). */
-static const char plain[]   = "\0\0001234567890-=\0\0qwertyuiop[]\0\0asdfghjkl;'`\0\\zxcvbnm,./\0\0\0 ";
-static const char shifted[] = "\0\0!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0\0\0 ";
-_Static_assert(sizeof plain == KEY_SPACE + 2 && sizeof shifted == KEY_SPACE + 2, "one character for each code");
-
-struct objects objects;
 struct picture picture;
 static const struct task_arguments *arguments;
 static bool animated;
@@ -24,9 +18,7 @@ static int configured_width, configured_height;     /* by the last toplevel even
 static bool configured_fullscreen, fullscreen;
 static int own_width, own_height;                   /* when it is not fullscreen */
 
-static bool focused, closing, ready;
-static bool left_shift, right_shift;
-static uint32_t modifiers, serial;
+static bool closing, ready;
 
 static int64_t status[STATUS_SLOTS];
 static uint32_t unpublished;        /* bits */
@@ -34,16 +26,6 @@ static uint32_t unpublished;        /* bits */
 int client_id(void)
 {
     return arguments->id;
-}
-
-bool client_has_focus(void)
-{
-    return focused;
-}
-
-uint32_t client_serial(void)
-{
-    return serial;
 }
 
 void client_status(enum status_slot slot, int64_t value)
@@ -99,24 +81,6 @@ void client_size(int *width, int *height)
     *height = own_height;
 }
 
-static void type(char c)
-{
-    if (c == '\b' ? picture.text_length == 0 : picture.text_length == TEXT_MOST)
-        return;
-    if (c == '\b')
-        picture.text_length--;
-    else
-        picture.text[picture.text_length++] = c;
-    client_status(STATUS_TEXT_LENGTH, picture.text_length);
-    client_draw_whole();
-}
-
-void client_type(const char *text, int n)
-{
-    for (int i = 0; i < n; i++)
-        type(text[i]);
-}
-
 static void redraw(void)
 {
     picture.redraws++;
@@ -135,73 +99,6 @@ static void tick(void)
         redraw();
     work_tick();
     misbehave_tick();
-}
-
-/* Globals: bound as they are announced. */
-static bool same(const char *a, const char *b)
-{
-    for (; *a && *a == *b; a++, b++)
-        ;
-    return *a == *b;
-}
-
-static void bind(uint32_t name, const char *interface, uint32_t offered)
-{
-    static const struct {
-        const char *interface;
-        uint32_t version, *id;
-        uint8_t kind;
-    } wanted[] = {
-        { "wl_compositor", 4, &objects.compositor, OBJECT_GLOBAL }, { "wl_shm", 1, &objects.shm, OBJECT_GLOBAL },
-        { "wl_seat", 5, &objects.seat, OBJECT_SEAT }, { "wl_data_device_manager", 3, &objects.data_manager, OBJECT_GLOBAL },
-        { "xdg_wm_base", 1, &objects.wm_base, OBJECT_WM_BASE }, { "rayos_shell_v1", 1, &objects.shell, OBJECT_SHELL },
-    };
-    for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        if (*wanted[i].id || !same(wanted[i].interface, interface))
-            continue;
-        uint32_t version = offered < wanted[i].version ? offered : wanted[i].version;
-        *wanted[i].id = wire_new_id(wanted[i].kind);
-        wire_begin(REGISTRY, REGISTRY_BIND);
-        wire_word(name);
-        wire_string(interface);
-        wire_word(version);
-        wire_word(*wanted[i].id);
-        wire_end();
-    }
-}
-
-static void make_window(void)
-{
-    if (!objects.compositor || !objects.shm || !objects.wm_base)
-        call_exit(EXIT_UNSUPPORTED);
-    objects.surface = wire_new_id(OBJECT_SURFACE);
-    WIRE(objects.compositor, COMPOSITOR_CREATE_SURFACE, objects.surface);
-    objects.xdg_surface = wire_new_id(OBJECT_XDG_SURFACE);
-    WIRE(objects.wm_base, WM_BASE_GET_XDG_SURFACE, objects.xdg_surface, objects.surface);
-    objects.toplevel = wire_new_id(OBJECT_TOPLEVEL);
-    WIRE(objects.xdg_surface, XDG_SURFACE_GET_TOPLEVEL, objects.toplevel);
-    char title[] = "client \0\0";
-    int id = arguments->id, n = sizeof title - 3;
-    if (id >= 10)
-        title[n++] = (char)('0' + id / 10);
-    title[n] = (char)('0' + id % 10);
-    wire_begin(objects.toplevel, TOPLEVEL_SET_TITLE);
-    wire_string(title);
-    wire_end();
-    if (objects.shell) {
-        objects.window = wire_new_id(OBJECT_WINDOW);
-        WIRE(objects.shell, SHELL_GET_WINDOW, objects.window, objects.toplevel);
-        WIRE(objects.window, WINDOW_SET_PLACE, (uint32_t)arguments->x, (uint32_t)arguments->y);
-        WIRE(objects.window, WINDOW_SET_ACCENT, arguments->color);
-    }
-    WIRE0(objects.surface, SURFACE_COMMIT);     /* asks for the first configure */
-    if (objects.seat) {
-        objects.keyboard = wire_new_id(OBJECT_KEYBOARD);
-        WIRE(objects.seat, SEAT_GET_KEYBOARD, objects.keyboard);
-        objects.pointer = wire_new_id(OBJECT_POINTER);
-        WIRE(objects.seat, SEAT_GET_POINTER, objects.pointer);
-    }
-    transfer_begin();
 }
 
 static void configure(uint32_t with)
@@ -225,65 +122,6 @@ static void configure(uint32_t with)
     commit_due = true;
     ack_due = true;
     ack_serial = with;
-}
-
-static void handle_key(uint32_t code, bool down)
-{
-    if (code == KEY_LEFT_SHIFT)
-        left_shift = down;
-    if (code == KEY_RIGHT_SHIFT)
-        right_shift = down;
-    if (!down)
-        return;
-    client_count(STATUS_KEYS);
-    bool shift = left_shift || right_shift || modifiers & SHIFT;
-    char c = code == KEY_ENTER ? '\n' : code == KEY_BACKSPACE ? '\b' : code > KEY_SPACE ? 0 : shift ? shifted[code] : plain[code];
-    if (c)
-        type(c);
-}
-
-static void keyboard_event(unsigned opcode, const uint32_t *words)
-{
-    enum { KEYMAP, ENTER, LEAVE, KEY, MODIFIERS };
-    switch (opcode) {
-    case KEYMAP: {
-        int fd = wire_take_fd();
-        if (fd >= 0)
-            call_close(fd);
-        break;
-    }
-    case ENTER:
-        serial = words[0];
-        focused = true;
-        left_shift = right_shift = false;
-        for (uint32_t i = 0; i < words[2] / 4; i++) {
-            left_shift |= words[3 + i] == KEY_LEFT_SHIFT;
-            right_shift |= words[3 + i] == KEY_RIGHT_SHIFT;
-        }
-        break;
-    case LEAVE:
-        focused = left_shift = right_shift = false;
-        break;
-    case KEY:
-        serial = words[0];
-        handle_key(words[2], words[3]);
-        break;
-    case MODIFIERS:
-        modifiers = words[1];
-        break;
-    }
-}
-
-static void pointer_event(unsigned opcode, const uint32_t *words)
-{
-    enum { MOTION = 2, BUTTON = 3 };
-    if (opcode == MOTION)
-        client_count(STATUS_MOTIONS);
-    if (opcode == BUTTON) {
-        serial = words[0];
-        if (words[2] == LEFT_BUTTON && words[3])
-            transfer_pressed(serial);
-    }
 }
 
 static void toplevel_event(unsigned opcode, const uint32_t *words)
@@ -321,10 +159,10 @@ void wire_event(uint32_t object, unsigned opcode, const uint32_t *words, size_t 
         buffers_release(object);
         break;
     case OBJECT_KEYBOARD:
-        keyboard_event(opcode, words);
+        user_keyboard_event(opcode, words);
         break;
     case OBJECT_POINTER:
-        pointer_event(opcode, words);
+        user_pointer_event(opcode, words);
         break;
     case OBJECT_TOPLEVEL:
         toplevel_event(opcode, words);
@@ -347,7 +185,7 @@ void wire_event(uint32_t object, unsigned opcode, const uint32_t *words, size_t 
         break;
     case OBJECT_REGISTRY:
         if (opcode == 0)
-            bind(words[0], (const char *)&words[2], words[n - 1]);
+            connect_bind(words[0], (const char *)&words[2], words[n - 1]);
         break;
     case OBJECT_READY:
         wire_gone(object);
@@ -419,26 +257,14 @@ static void commit(void)
     client_count(STATUS_COMMITS);
 }
 
-_Noreturn static void close(void)
-{
-    if (objects.window)
-        WIRE0(objects.window, WINDOW_DESTROY);
-    WIRE0(objects.toplevel, TOPLEVEL_DESTROY);
-    WIRE0(objects.xdg_surface, XDG_SURFACE_DESTROY);
-    WIRE0(objects.surface, SURFACE_DESTROY);
-    buffers_destroy();
-    wire_flush();
-    call_exit(EXIT_CLOSED);
-}
-
 static void turn(void)
 {
     if (ready) {
         ready = false;
-        make_window();
+        connect_make_window(arguments);
     }
     if (closing)
-        close();
+        connect_close();
     transfer_collect();
     if (tick_due && buffers_free()) {
         tick_due = false;

@@ -40,13 +40,22 @@ void client_draw_whole(void);               /* the content is damaged as a whole
 void client_draw_block(int x, int y, uint32_t color);       /* at most one until it is committed */
 void client_resize(int width, int height);  /* of the content, by its own commit; in full screen nothing */
 void client_size(int *width, int *height);  /* of the content when it is not in full screen */
-void client_type(const char *text, int n);
 int  client_id(void);
-bool client_has_focus(void);
-uint32_t client_serial(void);               /* of the last input or focus event */
 void client_status(enum status_slot slot, int64_t value);   /* published at the end of the turn */
 int64_t client_count(enum status_slot slot);                /* one more; published when asked for */
 void client_publish(void);
+
+/* connect.c */
+void connect_bind(uint32_t name, const char *interface, uint32_t offered);  /* a global was announced */
+void connect_make_window(const struct task_arguments *arguments);           /* all globals were */
+_Noreturn void connect_close(void);         /* destroys it and ends */
+
+/* user.c */
+void user_keyboard_event(unsigned opcode, const uint32_t *words);
+void user_pointer_event(unsigned opcode, const uint32_t *words);
+void user_type(const char *text, int n);    /* as if typed */
+bool user_has_focus(void);
+uint32_t user_serial(void);                 /* of the last input or focus event */
 
 /* buffers.c: two buffers in shared memory. */
 bool buffers_free(void);                    /* one of them is not the compositor's */

@@ -53,7 +53,7 @@ void transfer_offer(const char *text)
     if (!objects.data_device)
         return;
     make_source(&selection, text);
-    WIRE(objects.data_device, DEVICE_SET_SELECTION, selection.source, client_serial());
+    WIRE(objects.data_device, DEVICE_SET_SELECTION, selection.source, user_serial());
 }
 
 void transfer_arm(bool on)
@@ -151,7 +151,7 @@ void transfer_collect(void)
     int n = 0;
     for (; n < TEXT_MOST && (uint32_t)n < length; n++)
         text[n] = transfer.text[LENGTH_BYTES + n];
-    client_type(text, n);
+    user_type(text, n);
     client_status(STATUS_RECEIVED, n);
     enum status_slot slot = transfer.drop ? STATUS_DROPS : STATUS_PASTES;
     client_status(slot, client_count(slot));

@@ -87,7 +87,7 @@ static void surge(uint32_t k)
 
 static void copy_text(uint32_t k)
 {
-    if (k % CLIPBOARD_EVERY || !client_has_focus())
+    if (k % CLIPBOARD_EVERY || !user_has_focus())
         return;
     char text[12], digits[10];
     int n = 0, length = 0;
