@@ -48,7 +48,9 @@ def _create(scene: Scene, a: Words) -> None:
 
 
 def _destroy(scene: Scene, a: Words) -> None:
-    scene.desk.remove(named(scene, a))
+    client = named(scene, a)
+    if not client.host:  # that is asked to close, and does as it likes
+        scene.desk.remove(client)
 
 
 def _move(scene: Scene, a: Words) -> None:

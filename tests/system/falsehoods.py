@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Command, Expect, Key, Pointer, Step, Type
 
-SHORT = 0.5  # seconds; what a falsified run waits for never comes, and what is true stands on the console already
-
 
 @dataclass(frozen=True, slots=True)
 class Falsehood:
@@ -69,8 +67,9 @@ def _altered(step: Expect) -> Iterator[tuple[Expect, str]]:
     for key in ("all", "order"):
         patterns: tuple[str, ...] = getattr(step, key)
         for place, pattern in enumerate(patterns):
-            others = (*patterns[:place], _other_pattern(pattern), *patterns[place + 1 :])
-            yield replace(step, **{key: others}), f"{key}: {others[place]}"
+            for other in _other_patterns(pattern):
+                others = (*patterns[:place], other, *patterns[place + 1 :])
+                yield replace(step, **{key: others}), f"{key}: {other}"
     for place in range(len(step.order) - 1):
         order = list(step.order)
         order[place : place + 2] = reversed(order[place : place + 2])
@@ -82,20 +81,22 @@ def _altered(step: Expect) -> Iterator[tuple[Expect, str]]:
                 yield replace(step, count=counts), f"count: {number} of {count.pattern}"
 
 
-def _other_pattern(pattern: str) -> str:
-    """The same marker with another last value."""
-    head, _, last = pattern.rpartition(":")
-    other = {"pass": "fail"}.get(last) or (str(int(last) + 1) if last.isdecimal() else f"{last}-not")
-    return f"{head}:{other}"
+def _other_patterns(pattern: str) -> Iterator[str]:
+    """The same marker with another value in one place; 100 more is a record, a client or a key that there is not."""
+    tokens = pattern.split(":")
+    for place, token in enumerate(tokens):
+        last = place == len(tokens) - 1
+        if token.isdecimal() or last:
+            other = str(int(token) + 100) if token.isdecimal() else "fail" if token == "pass" else f"{token}-not"
+            yield ":".join((*tokens[:place], other, *tokens[place + 1 :]))
 
 
 def _with(scenario: Scenario, index: int, step: Step, what: str) -> Falsehood:
-    steps = [*scenario.steps[:index], step, *scenario.steps[index + 1 :]]
-    steps[index:] = [replace(s, timeout=SHORT) if isinstance(s, Expect) else s for s in steps[index:]]
-    return Falsehood(f"{index + 1} {what}", replace(scenario, steps=tuple(steps)), index)
+    steps = (*scenario.steps[:index], step, *scenario.steps[index + 1 :])
+    return Falsehood(f"{index + 1} {what}", replace(scenario, steps=steps), index)
 
 
-_WORD = re.compile(r"\b(x|w|seed|color|text)=(\S+)")
+_WORD = re.compile(r"\b(x|w|seed|color|text|(?<=theme )name)=(\S+)")
 
 
 def told_to_the_model(journal: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -127,5 +128,7 @@ def _other_value(key: str, value: str) -> str:
             return f"{int(value, 16) ^ 1:06x}"
         case "text":
             return "X" + value[1:]
+        case "name":
+            return {"light": "dark", "dark": "light"}[value]
         case _:
             return str(int(value) + 1)

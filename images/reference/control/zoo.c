@@ -84,10 +84,11 @@ void zoo_presented(uint32_t frame, uint32_t identity)
 
 void zoo_spoil(uint32_t *row, int n, int y)
 {
-    for (int x = 0; x < n; x++) {
-        if (DEFECT(lsb) && y % 64 == 7)
+    bool bit = DEFECT(lsb) && y % 64 == 7, swap = DEFECT(bgr);
+    for (int x = 0; (bit || swap) && x < n; x++) {      /* a clean zoo build has to take no longer than the release build */
+        if (bit)
             row[x] ^= 0x010000;
-        if (DEFECT(bgr))
+        if (swap)
             row[x] = (row[x] & 0x00FF00) | (row[x] & 0xFF) << 16 | (row[x] >> 16 & 0xFF);
     }
 }

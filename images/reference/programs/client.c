@@ -306,7 +306,7 @@ void program_start(const struct task_arguments *a)
         while (what & WAIT_ORDER && call_order(&o))
             take_order(&o);
         unread |= what & WAIT_EVENTS;
-        if (unread && reads(what)) {
+        if (reads(what) && unread) {          /* in this order: a slow reader counts every tick */
             unread = false;
             wire_read();
         } else if (what & WAIT_CLOSED) {
