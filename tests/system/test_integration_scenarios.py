@@ -47,8 +47,9 @@ MORE_KINDS = {
 
 def sampled(names: Iterable[str], sample: Iterable[str] = SAMPLE) -> list[Any]:
     """Parameters; those outside of the *sample* run with the long tests."""
-    chosen = set(sample)
-    return [pytest.param(name, marks=() if name in chosen else pytest.mark.long) for name in names]
+    parameters, chosen = list(names), set(sample)
+    assert chosen <= set(parameters)
+    return [pytest.param(name, marks=() if name in chosen else pytest.mark.long) for name in parameters]
 
 
 def passed(play: Play, name: str) -> RunOutcome:

@@ -70,7 +70,14 @@ def test_our_own_pixels_are_on_the_screen_as_computed_through_damage_stacking_an
         await assert_computed(session, "second window, over two edges of the desktop")
         second.move(900, 10)
         await client.settle()
-        for payload in f"raise id={FIRST}", "lower id=105", "hide id=105", "raise id=1", "show id=105", "theme name=light":
+        for payload in (
+            f"raise id={FIRST}",
+            "lower id=105",
+            "hide id=105",
+            "raise id=1",
+            "show id=105",
+            "theme name=light",
+        ):
             await session.command(payload)
             await assert_computed(session, payload)
 
@@ -204,7 +211,7 @@ def test_a_configure_changes_nothing_until_our_buffer_follows_it(tmp_path):
             await client.settle()
             assert window.configured[-1][:2] == size, payload
             await assert_computed(session, f"{payload}, the old buffer")
-            await window.show(pattern(*size, seed=number))
+            await window.show(np.full((size[1], size[0]), 0x51A2F3 * (number + 1) & 0xFFFFFF, np.uint32))
             await assert_computed(session, f"{payload}, the new buffer")
 
     guest(tmp_path, body)

@@ -40,7 +40,7 @@ messages = st.sampled_from(MESSAGES).flatmap(
 )
 
 
-# ---- requests that a compositor may take, and damage to them -----------------------------------------------------------
+# ---- requests that a compositor may take, and damage to them ---------------------------------------------------------
 
 SMALL = [0, 1, 2, 3, 5, 31, 32, 33, 64, 100, 992, 4096, 65535, -1, -4097, (1 << 31) - 1, -(1 << 31)]
 TEXTS = ["", "x", "text/plain", "wl_shm", "äöü€", "\x01\x7f", "a" * 63, "a" * 64, "a" * 400]
