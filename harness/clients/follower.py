@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from harness.clients.codec import Reply
+from harness.clients.lifecycle import apply_lifecycle, is_lifecycle
 from harness.clients.scene import Scene, SceneView
 from harness.clients.words import UnknownSceneError
 from harness.evidence.journal import Event
@@ -14,10 +15,6 @@ from harness.markers.types import Marker
 _KEY = re.compile(r"RAYOS_INPUT:KEY:([0-9]{1,9}):(down|up):([0-9a-fA-F]{2,4}):[0-9]+")
 _POINTER = re.compile(r"RAYOS_INPUT:POINTER:([0-9]{1,9}):([0-9]{1,6}):([0-9]{1,6}):([0-9]{1,3}):[0-9]+")
 _READY = re.compile(r"RAYOS_CONTROL:READY:([0-9]{1,5}):[0-9]{1,19}")
-_CLIENT = re.compile(
-    r"RAYOS_(?:FAILURE:(DETECTED:[a-z_]+|RECOVERY_START)|SOAK:CLIENT_(CREATED|DESTROYED)):([0-9]{1,5})"
-)
-_LIVES_ON = frozenset(("DETECTED:hang", "DETECTED:unresponsive"))
 _RUNS = frozenset(("frames", "soak", "stress", "net"))  # commands in which time goes on
 _HELD = 10_000  # input events; a reply comes within milliseconds of its rendezvous
 _IDENT = re.compile(r"RAYOS_FRAME:IDENT:([0-9]{1,10}):([0-9a-f]{8})")
@@ -117,7 +114,7 @@ class SceneFollower:
                 self._held.append(marker.text)
             else:
                 self._input(marker.text)
-        elif marker.family in {"FAILURE", "SOAK"} and _CLIENT.fullmatch(marker.text):
+        elif marker.family in {"FAILURE", "SOAK"} and is_lifecycle(marker.text):
             if self._asked is None:
                 self._clients([marker.text])
             elif len(self._comings) < _HELD:
@@ -153,16 +150,7 @@ class SceneFollower:
         """Clients that died by themselves, and came back."""
         before = list(self._scene.desk.stack)
         for text in texts:
-            found = _CLIENT.fullmatch(text)
-            if found is None or found[1] in _LIVES_ON:
-                continue
-            number = int(found[3])
-            if found[1] == "RECOVERY_START":
-                self._scene.client_restarts(number)
-            elif found[2] == "CREATED":
-                self._scene.client_created(number)
-            else:
-                self._scene.client_died(number)
+            apply_lifecycle(self._scene, text)
         after = self._scene.desk.stack
         if self._ran and (len(before) != len(after) or any(a is not b for a, b in zip(before, after, strict=True))):
             self._scene.settled()

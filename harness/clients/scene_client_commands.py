@@ -10,6 +10,7 @@ from harness.clients import workloads
 from harness.clients.scene_clients import Client
 from harness.clients.scene_events import Copy, Freeze, Start, Typed
 from harness.clients.scene_views import DESKTOP
+from harness.clients.words import UnknownSceneError
 from harness.clients.workloads import Work
 from harness.frames.types import Rect
 
@@ -69,6 +70,7 @@ def _misbehave(scene: Scene, a: Words) -> None:
         raise a.wrong(f"there is no misbehaviour {how}")
     if how in _FREEZES:  # what the others lead to is told by markers
         scene.desk.deliver(client, Freeze())
+    client.acknowledges = client.acknowledges and how != "no_ack"
 
 
 def _stop(scene: Scene, a: Words) -> None:
@@ -95,6 +97,8 @@ def _theme(scene: Scene, a: Words) -> None:
 
 def _copy(scene: Scene, a: Words) -> None:
     client = _focused(scene, a)
+    if client.slow:
+        raise UnknownSceneError(f"whether client {client.id} has read that it has the focus, so that its offer counts")
     scene.desk.deliver(client, Copy(a.word("text")))
 
 

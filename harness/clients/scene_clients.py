@@ -59,6 +59,7 @@ class Client:
     told_fullscreen: bool = False  # what the compositor asked for; a client that does not read has not followed yet
     stopped: bool = False
     frozen: bool = False
+    acknowledges: bool = True  # configures
     light: bool = False
     redraws: int = 0
     animated: bool = False
@@ -182,8 +183,8 @@ class Client:
                 break
 
     def tick(self, turn: Turn) -> None:
-        """A tick while its window is visible. A callback that it has not read yet is not followed by another."""
-        if self.animated or (self.work is not None and not self.slow):
+        """A tick. A visible window's client gets the callback that it asked for, unless one waits for it already."""
+        if self.visible and (self.animated or (self.work is not None and not self.slow)):
             callback = FrameCallback()
             if callback not in self.inbox:
                 self.inbox.append(callback)

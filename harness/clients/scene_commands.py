@@ -9,6 +9,7 @@ from harness.clients import workloads
 from harness.clients.scene_client_commands import CLIENT_COMMANDS, Handler, guest, named
 from harness.clients.scene_clients import Client
 from harness.clients.scene_events import Animate, Birth, Configure, Redraw
+from harness.clients.words import UnknownSceneError
 
 if TYPE_CHECKING:
     from harness.clients.scene import Scene
@@ -60,13 +61,15 @@ def _move(scene: Scene, a: Words) -> None:
 
 def _resize(scene: Scene, a: Words) -> None:
     client = _windowed(scene, a)
+    if client.told_fullscreen:
+        raise UnknownSceneError(f"the size of client {client.id} on its way to full-screen is not defined")
     client.damage(client.outer, scene.desk.turn)
     scene.desk.deliver(client, Configure((a.integer("w", _WIDTHS), a.integer("h", _HEIGHTS))))
 
 
 def _windowed(scene: Scene, a: Words) -> Client:
     client = named(scene, a)
-    if client.told_fullscreen:
+    if client.fullscreen:
         raise a.wrong("the window is full-screen")
     return client
 
@@ -98,6 +101,8 @@ def _show(scene: Scene, a: Words) -> None:
 
 def _fullscreen(scene: Scene, a: Words) -> None:
     client = named(scene, a)
+    if not client.acknowledges:
+        raise UnknownSceneError(f"what a full-screen client {client.id} shows that acknowledges nothing is not defined")
     if a.integer("on", _ON):
         client.told_fullscreen = True
         scene.desk.deliver(client, Configure(fullscreen=True))

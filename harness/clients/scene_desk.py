@@ -197,7 +197,7 @@ class Desk:
         return ticks if any(clipped(client.inner) for client in ticking) else 0
 
     def _ticking(self) -> list[Client]:
-        return sorted((c for c in self.stack if c.visible and c.ticking and not c.idle), key=lambda c: c.id)
+        return sorted((c for c in self.stack if (c.visible or c.slow) and c.ticking and not c.idle), key=lambda c: c.id)
 
     def theme(self, *, light: bool) -> None:
         """The compositor's colours; every client is told."""

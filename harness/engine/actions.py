@@ -143,7 +143,8 @@ async def expect(ctx: Context, index: int, step: s.Expect) -> None:
         except StepTimeoutError:
             raise WatchElapsed from None
         return
-    if not ctx.evaluator.is_settled(index) and await _says_no_more(ctx) and not ctx.evaluator.is_settled(index):
+    patient = step.timeout is not None or bool(ctx.scenario.respond)  # who says how long to wait, waits
+    if not patient and await _says_no_more(ctx) and not ctx.evaluator.is_settled(index):
         raise StepFailedError("expectation", f"{NO_MORE}{ctx.evaluator.checks.missing(index)}")
     await ctx.waits.until(lambda: ctx.evaluator.is_settled(index), ctx.deadline(step.timeout, TIMEOUTS.step))
 

@@ -270,6 +270,12 @@ def test_an_animated_slow_reader_takes_one_step_in_thirty_ticks():
     assert content(scene, 1).phase == before + 3
 
 
+def test_a_slow_reader_counts_its_ticks_while_it_is_hidden():
+    scene = still(create(1), "work id=1 name=slow", "hide id=1", "frames n=10", "show id=1")
+    type_into(scene, "a")
+    assert [tick for tick, d in enumerate(run(scene, 20)) if d] == [18]
+
+
 # ---- clients that do not read ----------------------------------------------------------------------------------------
 
 

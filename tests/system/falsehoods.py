@@ -69,7 +69,7 @@ def _altered(step: Expect) -> Iterator[tuple[Expect, str]]:
         for place, pattern in enumerate(patterns):
             for other in _other_patterns(pattern):
                 others = (*patterns[:place], other, *patterns[place + 1 :])
-                yield replace(step, **{key: others}), f"{key}: {other}"
+                yield replace(step, **{key: others}), f"{key}: {other}"  # type: ignore[arg-type]
     for place in range(len(step.order) - 1):
         order = list(step.order)
         order[place : place + 2] = reversed(order[place : place + 2])

@@ -70,6 +70,13 @@ def pattern(width, height, seed=0):
     return pixels.astype(np.uint32)
 
 
+def striped(width, height, color):
+    """A large picture that takes few commands: one colour, and a line of another every 97 rows."""
+    pixels = np.full((height, width), color, np.uint32)
+    pixels[::97] = 0xFFEEDD
+    return pixels
+
+
 def seen(events, interface):
     """What came from objects of an interface: name and arguments, in order."""
     return [(e.name, dict(e.arguments)) for e in events if e.object.interface.name == interface]
@@ -101,12 +108,16 @@ class HostClient:
         return await self.connection.roundtrip()
 
     async def buffer(self, pixels):
-        """A buffer of 0x00RRGGBB pixels in memory of its own: runs of one colour, and bytes for the last rows."""
+        """A buffer of 0x00RRGGBB pixels in memory of its own: runs of one colour, the last rows as what is shorter."""
         height, width = pixels.shape
         memory = await self.connection.memory(pixels.nbytes)
         split = max(height - 16, 0)
         await memory.fill(0, pixel_runs(pixels[:split]))
-        await memory.put(split * width * 4, pixels[split:].tobytes())
+        rest = pixel_runs(pixels[split:])
+        if 8 * len(rest) < pixels[split:].nbytes:
+            await memory.fill(split * width * 4, rest)
+        else:
+            await memory.put(split * width * 4, pixels[split:].tobytes())
         pool = self.wl_shm.create_pool(memory, pixels.nbytes)
         buffer = pool.create_buffer(0, width, height, width * 4, XRGB8888)
         pool.destroy()

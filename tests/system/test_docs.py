@@ -50,6 +50,9 @@ def surroundings(tmp_path: Path) -> Mapping[str, str]:
     shim.parent.mkdir()
     shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m harness.cli.main "$@"\n')
     shim.chmod(0o755)
+    python = tmp_path / "bin/python3"  # the one that has the package, whichever the caller's PATH names
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P "$@"\n')
+    python.chmod(0o755)
     (tmp_path / "tmp").mkdir()
     return {
         **os.environ,
@@ -92,6 +95,7 @@ def test_an_example_of_the_documentation_runs(block: Block, surroundings: Mappin
         "reference-guest",
         "scenarios",
         "verdicts",
+        "wayland-client",
     ],
 )
 def test_a_page_about_something_that_can_be_done_shows_how(page: str) -> None:
@@ -162,6 +166,7 @@ def desk(surroundings: Mapping[str, str], tmp_path: Path) -> Path:
     folder = tmp_path / "desk"
     (folder / "build").mkdir(parents=True)
     (folder / "images").symlink_to(ROOT / "images")
+    (folder / "tests").symlink_to(ROOT / "tests")
     (folder / "scenarios/smoke").mkdir(parents=True)  # the other scenarios have tests of their own and take long
     shutil.copy(ROOT / "scenarios/smoke/first-light.toml", folder / "scenarios/smoke")
     shutil.copy(ROOT / "images/reference/build/reference.elf", folder / "build/kernel.elf")

@@ -201,7 +201,8 @@ def test_one_wrong_bit_in_any_picture_is_found(play: Play, name: str) -> None:
         pixels[400, 500] ^= 1
         save_png(picture, pixels)
         journal.write_text(good.replace(event.data["digest"], digest_of(pixels)))
-        assert judged(outcome) == (Verdict.FAIL, "frame-mismatch", event.data["step"])
+        first = next(other for other in taken if other.data["digest"] == event.data["digest"])  # one file for like ones
+        assert judged(outcome) == (Verdict.FAIL, "frame-mismatch", first.data["step"])
         picture.write_bytes(whole)
 
 

@@ -16,7 +16,7 @@ from harness.clients.wayland.session import Session
 from harness.clients.wayland.tunnel import TunnelTransport
 from tests.clients.wayland import strategies
 
-from .host_client import FIRST, GLOBALS, HostClient, Window, assert_computed, pattern, tunnelled
+from .host_client import FIRST, GLOBALS, HostClient, Window, assert_computed, pattern, striped, tunnelled
 
 pytestmark = pytest.mark.system
 
@@ -199,7 +199,7 @@ def test_each_offence_has_its_error_and_ends_its_client_alone(tmp_path):
             found = {}
             for name, (offence, _) in OFFENCES.items():
                 offender = await HostClient.open(session, FIRST + 1)
-                await offender.window(pattern(120, 70, seed=len(found)), place=(450, 250))
+                await offender.window(striped(120, 70, 0x010305 * len(found)), place=(450, 250))
                 try:
                     await offence(offender)
                     await offender.settle()

@@ -3,14 +3,13 @@
 import asyncio
 import struct
 
-import numpy as np
 import pytest
 
 from harness.clients.wayland.errors import CompositorError, ConnectionEnded, Refused
 from harness.evidence.journal import read_events
 from harness.frames.types import Rect
 
-from .host_client import FIRST, GLOBALS, HostClient, assert_computed, names, pattern, seen, tunnelled
+from .host_client import FIRST, GLOBALS, HostClient, assert_computed, names, pattern, seen, striped, tunnelled
 from .reference_session import button, key, place
 
 pytestmark = pytest.mark.system
@@ -87,9 +86,7 @@ def test_our_own_pixels_are_on_the_screen_as_computed_through_damage_stacking_an
 def test_a_buffer_larger_than_the_desktop_is_cut_off(tmp_path):
     async def body(session):
         client = await HostClient.open(session)
-        pixels = np.full((790, 1010), 0x123456, np.uint32)
-        pixels[::97], pixels[-30:, 980:1000] = 0xFFEEDD, pattern(20, 30)
-        window = await client.window(pixels, place=(0, 0))
+        window = await client.window(striped(1010, 790, 0x123456), place=(0, 0))
         await assert_computed(session)
         await window.show(pattern(40, 10, seed=4))
         await assert_computed(session, "small again")
@@ -211,7 +208,7 @@ def test_a_configure_changes_nothing_until_our_buffer_follows_it(tmp_path):
             await client.settle()
             assert window.configured[-1][:2] == size, payload
             await assert_computed(session, f"{payload}, the old buffer")
-            await window.show(np.full((size[1], size[0]), 0x51A2F3 * (number + 1) & 0xFFFFFF, np.uint32))
+            await window.show(striped(*size, 0x51A2F3 * (number + 1) & 0xFFFFFF))
             await assert_computed(session, f"{payload}, the new buffer")
 
     guest(tmp_path, body)

@@ -259,9 +259,7 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, problem: st
 
 
 @pytest.mark.parametrize(("name", "arch"), [("BOOTX64.EFI", "x86_64"), ("bootaa64.efi", "aarch64")])
-def test_a_directory_is_an_efi_partition_for_the_machine_of_its_loader(
-    tmp_path: Path, name: str, arch: str
-) -> None:
+def test_a_directory_is_an_efi_partition_for_the_machine_of_its_loader(tmp_path: Path, name: str, arch: str) -> None:
     (tmp_path / "EFI/Boot").mkdir(parents=True)
     (tmp_path / "EFI/Boot" / name).touch()
     profile = profile_of_file(tmp_path)

@@ -217,10 +217,10 @@ static void drag(const struct argument *a, struct reply *r)
     if (input_buttons())
         return commands_refuse(r, "state", "pressed");
     int64_t drops = target->status[STATUS_DROPS];
-    point(from_x, from_y, 0);
     give(source, &(struct order){ .verb = ORDER_DRAG, .number = { true } }, r);
     if (r->refused)
         return;
+    point(from_x, from_y, 0);
     point(from_x, from_y, LEFT);
     point(to_x, to_y, LEFT);
     point(to_x, to_y, 0);

@@ -19,6 +19,8 @@ static bool configured_fullscreen, fullscreen;
 static int own_width, own_height;                   /* when it is not fullscreen */
 
 static bool closing, ready;
+static bool copy_due;           /* after the events of the turn: they may bring the focus, whose serial it needs */
+static struct order to_copy;
 
 static int64_t status[STATUS_SLOTS];
 static uint32_t unpublished;        /* bits */
@@ -213,7 +215,8 @@ static void take_order(const struct order *o)
         misbehave((enum misbehaviour)o->number[0]);
         break;
     case ORDER_COPY:
-        transfer_offer(o->text);
+        to_copy = *o;
+        copy_due = true;
         break;
     case ORDER_PASTE:
         transfer_ask();
@@ -265,6 +268,9 @@ static void turn(void)
     }
     if (closing)
         connect_close();
+    if (copy_due)
+        transfer_offer(to_copy.text);
+    copy_due = false;
     transfer_collect();
     if (tick_due && buffers_free()) {
         tick_due = false;
