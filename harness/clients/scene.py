@@ -31,7 +31,7 @@ from harness.clients.words import UnknownSceneError, Words
 from harness.clients.workloads import DRAWING, Work
 
 if TYPE_CHECKING:
-    from harness.frames.types import Rect
+    from harness.geometry import Rect
 
 __all__ = ["DESKTOP_HEIGHT", "DESKTOP_WIDTH", "PHASES", "Content", "Present", "Scene", "SceneView", "WindowView"]
 

@@ -12,7 +12,7 @@ from harness.clients.scene_events import Copy, Freeze, Start, Typed
 from harness.clients.scene_views import DESKTOP
 from harness.clients.words import UnknownSceneError
 from harness.clients.workloads import Work
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 if TYPE_CHECKING:
     from harness.clients.scene import Scene

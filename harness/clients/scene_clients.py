@@ -34,7 +34,7 @@ from harness.clients.scene_views import (
     inside,
 )
 from harness.clients.workloads import Work
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 TEXT_LIMIT = 256  # characters a window keeps
 FIRST_HOST_CLIENT = 97  # ids below are the guest's own clients

@@ -15,7 +15,7 @@ from harness.clients.scene_views import (
     TITLE_ROWS,
     clipped,
 )
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.clients.scene_clients import FIRST_HOST_CLIENT, Client
 from harness.clients.scene_views import BORDER, DESKTOP_HEIGHT, DESKTOP_WIDTH, TITLE_ROWS, Surface
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 if TYPE_CHECKING:
     import numpy as np

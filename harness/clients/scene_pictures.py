@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.clients import workloads
 from harness.clients.scene_events import Keystroke, Motion, Offer, Turn
 from harness.clients.scene_views import Blocks
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 if TYPE_CHECKING:
     from harness.clients.scene_clients import Client

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.clients.scene_views import BLOCK, DESKTOP_HEIGHT, DESKTOP_WIDTH
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 DRAWING = frozenset(("solid", "full", "damage", "media", "resize", "surge"))  # these refuse `redraw` and `animate`
 NAMES = DRAWING | {"typist", "pointer", "clipboard", "slow", "hoard"}

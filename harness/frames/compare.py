@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.frames.result import PixelPair
 from harness.frames.tiles import TILE
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 Pixels = NDArray[np.uint32]
 Bits = NDArray[np.bool_]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.clients.scene_views import BLOCK, Blocks, Content
 from harness.frames.font import CELL_HEIGHT, CELL_WIDTH
 from harness.frames.paint import Part, Pixels
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 MARGIN = 4  # pixels between the content's edge and its text
 TEXT_DARK, TEXT_LIGHT = 0xFFFFFF, 0x000000  # in the themes of these names

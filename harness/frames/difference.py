@@ -14,7 +14,7 @@ from wand.image import Image
 from harness.frames.compare import Bits, Difference, Pixels, compare
 from harness.frames.font import CELL_HEIGHT, line
 from harness.frames.png import save_png
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 _UNEQUAL, _EQUAL = "rgba(255,0,0,1)", "rgba(0,48,0,0.8)"  # red; dimmed and tinted green
 _IGNORED = 0x203060

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UsageError
 from harness.frames.identity import one_colour
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 Pixels = NDArray[np.uint32]
 

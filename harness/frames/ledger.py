@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from harness.frames.identity import BAND_HEIGHT, STRIP_WIDTH, strip_rows
 from harness.frames.tiles import TILE, tile_row
-from harness.frames.types import Rect
 from harness.frames.vram import Place, SplitReader
+from harness.geometry import Rect
 
 Pixels = NDArray[np.uint32]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.frames.compare import ignore_rects
 from harness.frames.png import load_png
-from harness.frames.types import Rect
+from harness.geometry import Rect
 from harness.toml import load_toml
 
 Bits = NDArray[np.bool_]

@@ -22,7 +22,7 @@ from harness.clients.scene_views import (
 )
 from harness.frames.contents import paint_content
 from harness.frames.paint import Part, Pixels
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 __all__ = ["DARK", "LIGHT", "Pixels", "Theme", "render", "repaint"]
 

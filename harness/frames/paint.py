@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.frames.font import CELL_HEIGHT, CELL_WIDTH, line
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 Pixels = NDArray[np.uint32]
 Steps = NDArray[np.intp]

@@ -11,7 +11,7 @@ from harness.clients.scene_views import DESKTOP, DESKTOP_HEIGHT, DESKTOP_WIDTH, 
 from harness.frames.oracle import repaint
 from harness.frames.paint import Pixels
 from harness.frames.tiles import TILE, Table, tile_row
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 
 class Prediction:

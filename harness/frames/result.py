@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.frames.types import FrameVerdict, Rect
+from harness.frames.types import FrameVerdict
+from harness.geometry import Rect
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,3 @@ class Frame:
     @property
     def height(self) -> int:
         return int(self.pixels.shape[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Rect:
-    """Pixels x … x+w-1, y … y+h-1."""
-
-    x: int
-    y: int
-    w: int
-    h: int

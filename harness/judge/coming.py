@@ -14,7 +14,7 @@ from harness.clients.scene_views import DESKTOP_HEIGHT, DESKTOP_WIDTH, SceneView
 from harness.clients.words import UnknownSceneError
 from harness.frames.oracle import repaint
 from harness.frames.tiles import TILE, tile_row
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 if TYPE_CHECKING:
     from harness.clients.scene import Present, Scene

@@ -8,7 +8,8 @@ from harness.errors import LabError, UsageError
 from harness.frames.compare import Pixels, check_inside, compare
 from harness.frames.identity import desktop_of, one_colour
 from harness.frames.result import FrameResult
-from harness.frames.types import Frame, FrameVerdict, Rect
+from harness.frames.types import Frame, FrameVerdict
+from harness.geometry import Rect
 from harness.scenario.steps import CheckFrame
 
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-from harness.scenario.measuring import Statistic
+from harness.measure.kinds import Statistic
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from harness.measure.kinds import Statistic
 from harness.scenario import steps as s
-from harness.scenario.measuring import Statistic
 from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-Statistic = Literal[
-    "count", "distinct", "sum", "first", "last", "min", "max", "mean", "median", "p90", "p99", "slope", "spread"
-]
+from harness.measure.kinds import Statistic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

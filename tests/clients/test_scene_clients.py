@@ -7,7 +7,7 @@ from harness.clients import workloads
 from harness.clients.scene import Scene
 from harness.clients.scene_views import Blocks
 from harness.clients.words import UnknownSceneError
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 from .scenes import content, create, scene_of, text, type_into, window
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.clients.scene import Scene
 from harness.clients.words import UnknownSceneError
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 from .scenes import create, scene_of, type_into
 

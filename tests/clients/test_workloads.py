@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.clients import workloads
 from harness.frames.contents import mixed
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 WORDS = st.integers(0, 2**32 - 1)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.frames.compare import compare, ignore_rects
 from harness.frames.result import PixelPair
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 
 def picture(w=100, h=80, seed=1):

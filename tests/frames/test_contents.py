@@ -9,7 +9,7 @@ import pytest
 from harness.clients.scene import Content, SceneView, WindowView
 from harness.clients.scene_views import Blocks, Surface
 from harness.frames.oracle import render, repaint
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 
 def show(content, *, light=False, fullscreen=False, w=160, h=120, title="client 1", focused=True):

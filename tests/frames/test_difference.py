@@ -8,7 +8,7 @@ import pytest
 from harness.frames.compare import compare, ignore_rects
 from harness.frames.difference import difference_picture, metrics, write_difference
 from harness.frames.png import load_png
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 
 def picture(w=120, h=90):

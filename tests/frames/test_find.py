@@ -9,7 +9,7 @@ from harness.clients.scene import Content, SceneView, WindowView
 from harness.errors import UsageError
 from harness.frames.find import find_picture
 from harness.frames.oracle import render
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 
 def screen():

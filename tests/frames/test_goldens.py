@@ -10,7 +10,8 @@ from harness.errors import UsageError
 from harness.frames.digest import digest_of
 from harness.frames.goldens import Goldens, used_by
 from harness.frames.png import load_png, save_png
-from harness.frames.types import Frame, FrameVerdict, Rect
+from harness.frames.types import Frame, FrameVerdict
+from harness.geometry import Rect
 
 
 def picture(seed=1, w=60, h=40):

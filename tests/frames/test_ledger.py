@@ -7,8 +7,8 @@ import pytest
 
 from harness.frames.identity import strip_rows
 from harness.frames.ledger import Ledger
-from harness.frames.types import Rect
 from harness.frames.vram import Place
+from harness.geometry import Rect
 
 from .strips import screen, tile_crc, write_band
 

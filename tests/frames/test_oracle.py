@@ -10,7 +10,7 @@ from harness.frames import font
 from harness.frames.compare import compare
 from harness.frames.contents import text_rows
 from harness.frames.oracle import render
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 FONT = Path(__file__).parents[2] / "docs" / "font.txt"
 

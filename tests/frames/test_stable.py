@@ -7,7 +7,8 @@ import numpy as np
 from harness.frames.compare import ignore_rects
 from harness.frames.digest import digest_of
 from harness.frames.stable import settle, whole
-from harness.frames.types import Frame, Rect
+from harness.frames.types import Frame
+from harness.geometry import Rect
 
 from .strips import screen, write_band
 

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
+from harness.measure.kinds import Statistic
 from harness.measure.statistics import figure, percentile
-from harness.scenario.measuring import Statistic
 
 
 @pytest.mark.parametrize(

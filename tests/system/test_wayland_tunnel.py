@@ -7,7 +7,7 @@ import pytest
 
 from harness.clients.wayland.errors import CompositorError, ConnectionEnded, Refused
 from harness.evidence.journal import read_events
-from harness.frames.types import Rect
+from harness.geometry import Rect
 
 from .host_client import FIRST, GLOBALS, HostClient, assert_computed, names, pattern, seen, striped, tunnelled
 from .reference_session import button, key, place
