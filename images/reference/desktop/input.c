@@ -145,7 +145,9 @@ void input_forget(const struct window *w)
         gripped = NULL;
 }
 
+/* The controller is asked only while part of an event is here: then the host has no confirmation yet and sends no other.
+ * After the last marker it may send the next at any moment, and the time of what runs until the halt must not tell when. */
 bool input_waiting(void)
 {
-    return !ps2_busy() && (ps2_has_key_byte() || vmmouse_has_event());
+    return (ps2_has_key_byte() || vmmouse_has_event()) && !ps2_busy();
 }
