@@ -19,6 +19,7 @@ class Timeouts:
 
     qmp_connect: float = 15.0  # spawn to negotiated QMP takes 26 ms when idle; a loaded two-core host was seen at 3 s
     qmp_command: float = 10.0  # query-status answers in 1.6 ms (p99); a screendump of 4K takes 0.2 s
+    gdb_command: float = 10.0  # registers come in 0.03 ms; QEMU's main loop may be busy writing a picture
     control_reply: float = 20.0  # a guest under TCG answers in 1 ms; one behind a throttled cgroup may take seconds
     control_repeat: float = 2.0  # silence after which a command is sent again on a line that may lose bytes
     input_confirm: float = 5.0  # key to marker takes 2 ms
@@ -29,9 +30,12 @@ class Timeouts:
     interrupted: float = 0.5  # a step that heard of it ends in 5 ms; one that QEMU holds up is dropped then
     stop_soft: float = 1.0  # QMP quit to exit: 10 ms; then SIGTERM
     stop_term: float = 1.0  # SIGTERM to SIGKILL; both together leave room in the 5 s that Ctrl-C may take
+    snapshot: float = 60.0  # saving or loading a machine: 10 ms for a small guest; video memory on a slow disk, seconds
+    worker_stop: float = 5.0  # SIGTERM to SIGKILL of a worker process: 20 at once on two cores end in 2 s
     accel_probe: float = 5.0  # a 512-byte boot sector answers in 50 ms; /dev/kvm was seen to hang for ever
     frame_stable: float = 2.0  # how long a screen without identity may take to hold still
     port_open: float = 10.0  # TCP connect, or RFC 2217 negotiation, where pyserial allows 3 s for each of its steps
+    settle: float = 5.0  # from a broken pipe to the news of the death behind it; the two are written in one moment
     drain: float = 1.0  # reading what is left on the console after the target ended
 
 

@@ -31,6 +31,27 @@ EXIT_NOTHING = 4
 EXIT_INTERRUPTED = 130
 
 
+_WORST_FIRST = (
+    Verdict.CRASH,
+    Verdict.HANG,
+    Verdict.FAIL,
+    Verdict.NONDETERMINISM,
+    Verdict.INCONCLUSIVE,
+    Verdict.FLAKY,
+    Verdict.NOTHING_CHECKED,
+    Verdict.PASS,
+    Verdict.SKIPPED,
+)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of some verdicts.
+
+    :raises ValueError: if there is none.
+    """
+    return min(verdicts, key=_WORST_FIRST.index)
+
+
 def exit_code(verdicts: Iterable[Verdict]) -> int:
     """Exit code of a batch: the product's fault first, then the lab's, then "nothing was checked"."""
     seen = list(verdicts)

@@ -5,7 +5,6 @@ end.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from harness.verdicts import EXIT_LAB, EXIT_PASS, EXIT_USAGE, Verdict
 
 if TYPE_CHECKING:
     from harness.engine.batch import BatchResult, Planned
+    from harness.engine.campaign import CampaignResult, ScenarioResult
     from harness.engine.run import RunOutcome
 
 
@@ -44,21 +44,41 @@ class Report:
             run, checks = run_json(outcome), check_lines(outcome.verdict)
             lines = run_lines(run, outcome.verdict, every_check=self._every_check)
             lines += [line for golden in outcome.updated_goldens for line in _golden_lines(Path(golden))]
+        self._say(run, lines, checks)
+        if outcome is not None and (self._pages_of_passes or run["verdict"] != "PASS"):
+            self._pages(outcome)
+
+    def result(self, result: ScenarioResult) -> None:
+        """Say what came of a scenario of a campaign, and write the pages of its runs that nobody has written yet."""
+        from harness.report.summary import check_lines, repeat_lines, result_json, run_lines
+
+        run, agreement = result_json(result), result.agreement
+        if agreement is None:
+            self._say(run, run_lines(run, None, every_check=self._every_check), [])
+            return
+        head = result.runs[agreement.head].outcome
+        repeats = repeat_lines(run, agreement.divergence)
+        lines = run_lines(run, head.verdict, every_check=self._every_check)
+        for one in result.runs:
+            lines += [line for golden in one.outcome.updated_goldens for line in _golden_lines(Path(golden))]
+        self._say(run, lines + repeats, check_lines(head.verdict) + repeats)
+        for one in result.runs:
+            self._pages(one.outcome, one.unwritten)
+
+    def _say(self, run: dict[str, Any], lines: list[str], checks: list[str]) -> None:
         self._runs.append(run)
         self._checks.append(checks)
         say_lines(lines)
-        if outcome is not None and (self._pages_of_passes or run["verdict"] != "PASS"):
-            self._pages(outcome, run, checks)
 
-    def _pages(self, outcome: RunOutcome, run: dict[str, Any], checks: list[str]) -> None:
-        from harness.report.html import write_report
+    def _pages(self, outcome: RunOutcome, unwritten: list[tuple[Path, str]] | None = None) -> None:
+        """Write the pages of a run, unless that was done."""
+        from harness.report.pages import write_pages
 
-        bundle = outcome.bundle
-        kept = f"the verdict and the evidence are kept in {bundle.path}, and `harness judge` reads them"
-        self._page(bundle.path / "junit.xml", lambda file: _junit(file, [run], [checks]), kept)
-        self._page(bundle.path / "report.html", lambda _: write_report(bundle, outcome.verdict), kept)
+        kept = f"the verdict and the evidence are kept in {outcome.bundle.path}, and `harness judge` reads them"
+        for file, why in write_pages(outcome) if unwritten is None else unwritten:
+            self._not_written(file, why, kept)
 
-    def finish(self, result: BatchResult) -> int:
+    def finish(self, result: BatchResult | CampaignResult) -> int:
         """Say how the batch ended; returns its exit code."""
         from harness.report.summary import batch_json
 
@@ -67,11 +87,11 @@ class Report:
             counts = Counter(run["verdict"] for run in self._runs)
             say_lines([", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))])
         if self._junit is not None:
-            self._page(self._junit, lambda file: _junit(file, self._runs, self._checks), "what was said above stands")
+            self._write_junit(self._junit)
         if result.error is not None:
             self._ended_by(result.error, batch)
         elif self._unwritten and batch["exit_code"] == EXIT_PASS:
-            batch |= {"exit_code": EXIT_LAB}
+            batch |= {"verdict": str(Verdict.INCONCLUSIVE), "exit_code": EXIT_LAB}
         if self._unwritten:
             batch["unwritten"] = self._unwritten
         if self._as_json:
@@ -89,22 +109,21 @@ class Report:
         }
         say_error(error.what, error.hint)
 
-    def _page(self, file: Path, write: Callable[[Path], object], kept: str) -> None:
-        """Write a page *about* runs. One that cannot be written changes no verdict, but nobody shall miss it unawares.
+    def _write_junit(self, file: Path) -> None:
+        from harness.report.junit import write_junit
+
+        try:
+            write_junit(file, self._runs, self._checks)
+        except OSError as error:
+            self._not_written(file, error.strerror or str(error), "what was said above stands")
+
+    def _not_written(self, file: Path, why: str, kept: str) -> None:
+        """A page *about* runs changes no run's verdict, but nobody shall miss it unawares.
 
         :param kept: what is there all the same.
         """
-        try:
-            write(file)
-        except OSError as error:
-            self._unwritten.append(str(file))
-            say_error(f"cannot write {file}: {error.strerror or error}", f"{kept}; make room there and run it again")
-
-
-def _junit(file: Path, runs: list[dict[str, Any]], checks: list[list[str]]) -> None:
-    from harness.report.junit import write_junit
-
-    write_junit(file, runs, checks)
+        self._unwritten.append(str(file))
+        say_error(f"cannot write {file}: {why}", f"{kept}; make room there and run it again")
 
 
 def _golden_lines(golden: Path) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from harness.engine.commanding import exchange, rendezvous, watch_ready
 from harness.engine.context import Context, StepFailedError
 from harness.engine.waits import Deadline, StepTimeoutError
-from harness.judge.sight import find_text
 from harness.markers.match import Pattern
 from harness.markers.types import Marker
 from harness.scenario import steps as s
@@ -18,7 +18,7 @@ Handler = Callable[[Context, int, Any], Awaitable[None]]
 
 async def boot(ctx: Context, index: int, step: s.Boot | s.Relaunch | s.Reset) -> None:
     """Power on and wait for readiness. A boot step without any condition is done at the first byte of output."""
-    watch = _watch_ready(ctx, step.until)
+    watch = watch_ready(ctx, step.until)
     deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
     if isinstance(step, s.Boot):
         ctx.opening.tell(ctx.evaluator)  # from here on, so that what is watched for was not missed
@@ -33,23 +33,8 @@ async def boot(ctx: Context, index: int, step: s.Boot | s.Relaunch | s.Reset) ->
             ctx.link.forget()
     await ctx.waits.until(watch, deadline)
     await ctx.settle_frames()
-
-
-def _watch_ready(ctx: Context, until: str) -> Callable[[], bool]:
-    """A condition that becomes true when *until* (or the profile's readiness pattern) was seen from now on."""
-    source = until or ctx.profile.guest.ready
-    if not source:
-        start = ctx.evaluator.received
-        return lambda: ctx.evaluator.received > start
-    pattern = Pattern.parse(source)
-    seen: list[bool] = []
-    if pattern.is_marker:
-        ctx.evaluator.on_marker.append(
-            lambda m: seen.append(True) if not seen and m.trusted and pattern.match_marker(m) else None
-        )
-    else:
-        ctx.evaluator.on_line.append(lambda line: seen.append(True) if not seen and find_text(pattern, line) else None)
-    return lambda: bool(seen) or (not pattern.is_marker and ctx.evaluator.partial_matches(pattern))
+    if ctx.injector is not None:
+        await ctx.injector.at_rendezvous()
 
 
 async def command(ctx: Context, index: int, step: s.Command) -> None:
@@ -58,25 +43,37 @@ async def command(ctx: Context, index: int, step: s.Command) -> None:
         await _command(ctx, payload, ctx.deadline(step.timeout, TIMEOUTS.control_reply), step.refused)
 
 
-async def _command(ctx: Context, payload: str, deadline: Deadline, refused: str = "") -> None:
-    ctx.waits.check_fatal()
-    try:
-        reply = await ctx.guarded(ctx.control.command(payload, deadline.left), deadline)
-    except TimeoutError:
-        raise StepTimeoutError(deadline.seconds) from None
+async def _command(ctx: Context, payload: str, deadline: Deadline, refused: str = "", *, counts: bool = True) -> None:
+    reply = await exchange(ctx, payload, deadline)
     if refused:
         if reply.ok or reply.reason != refused:
             got = "it was accepted" if reply.ok else f"it was refused with {reply.reason}"
             raise StepFailedError("not-refused", f"`{payload}` should be refused with {refused}, but {got}")
     elif not reply.ok:
         raise StepFailedError("refused", f"the guest refused `{payload}`: {reply.payload}")
-    await ctx.waits.until(lambda: ctx.evaluator.clock.ready_seq == reply.seq or ctx.evaluator.left, deadline)
-    if ctx.evaluator.clock.ready_seq == reply.seq:
-        await ctx.settle_frames()
+    await rendezvous(ctx, reply, deadline)
+    if ctx.injector is not None and ctx.evaluator.clock.ready_seq == reply.seq:
+        await ctx.injector.at_rendezvous(reply.payload, counts=counts)
 
 
 async def frames(ctx: Context, index: int, step: s.Frames) -> None:
-    await _command(ctx, f"frames n={step.ticks}", ctx.deadline(step.timeout, TIMEOUTS.step))
+    """Let the ticks pass; in pieces where a fault is due within them."""
+    left, deadline = step.ticks, ctx.deadline(step.timeout, TIMEOUTS.step)
+    while left:
+        ticks = left if ctx.injector is None else ctx.injector.ticks(left)
+        left -= ticks
+        await _command(ctx, f"frames n={ticks}", deadline, counts=not left)
+
+
+async def recover(ctx: Context, index: int, step: s.Recover) -> None:
+    """Tick by tick, so that no more of them pass than it takes."""
+    faults, deadline = ctx.evaluator.faults, ctx.deadline(step.timeout, TIMEOUTS.step)
+    for _ in range(step.ticks):
+        if faults is None or faults.recovered:
+            return
+        await _command(ctx, "frames n=1", deadline, counts=False)
+    if faults is not None and not faults.recovered:
+        raise StepFailedError("not-recovered", f"after {step.ticks} ticks: {faults.missing()}")
 
 
 async def send(ctx: Context, index: int, step: s.Send) -> None:
@@ -224,6 +221,10 @@ async def cont(ctx: Context, index: int, step: s.Cont) -> None:
     await ctx.qmp.execute("cont")
 
 
+async def mark(ctx: Context, index: int, step: s.Mark) -> None:
+    """Its beginning in the journal is all that it is for."""
+
+
 async def shutdown(ctx: Context, index: int, step: s.Shutdown) -> None:
     deadline = ctx.deadline(step.timeout, TIMEOUTS.step)
     if step.how == "command":
@@ -253,8 +254,10 @@ HANDLERS: dict[str, Handler] = {
     "find-click": find_click,
     "reset": boot,
     "relaunch": boot,
+    "recover": recover,
     "stop": stop,
     "cont": cont,
+    "mark": mark,
     "shutdown": shutdown,
     "expect-exit": expect_exit,
 }

@@ -16,6 +16,7 @@ from harness.targets.profile import Profile
 
 if TYPE_CHECKING:
     from harness.engine.context import Context
+    from harness.engine.warm import Warm
     from harness.judge.verdict import RunVerdict
     from harness.targets.birth import HeadStart
 
@@ -36,6 +37,7 @@ class BatchOptions:
     gdb: bool = False
     share_console: bool = False
     head_start: HeadStart | None = None  # the machine of the one run of this batch, on its way already
+    warm: Warm | None = None  # the snapshots that runs start from
     on_start: Callable[[Context], None] | None = None
     on_fail: Callable[[Context, RunVerdict], Any] | None = None
     on_done: Callable[[Planned, RunOutcome | None], None] | None = None  # called after each run, None for a skipped one
@@ -97,19 +99,45 @@ def _check_masks(scenario: Scenario, profile: Profile) -> None:
         goldens.check_mask(name, today, identity=profile.guest.identity)
 
 
+def require_images(planned: Iterable[Planned], options: BatchOptions) -> None:
+    """All before the first is started: a missing image must not cost the runs before it.
+
+    :raises UsageError: for an image that is not there.
+    """
+    from harness.targets.needs import require
+
+    if options.target is None:
+        for item in planned:
+            if not item.scenario.skip:
+                require(item.profile)
+
+
+def request(item: Planned, options: BatchOptions, bundle: Path | None = None) -> RunRequest:
+    """One run of *item*; its evidence goes to *bundle* or, without one, to a new folder."""
+    from harness.engine.targets import target_factory
+
+    return RunRequest(
+        scenario=item.scenario,
+        profile=item.profile,
+        clock=item.clock,
+        make_target=target_factory(options),
+        runs_dir=options.runs_dir,
+        update_goldens=options.update_goldens,
+        add_goldens=options.add_goldens,
+        on_start=options.on_start,
+        on_fail=options.on_fail,
+        notes=options.warm.notes(item.scenario) if options.warm is not None else (),
+        bundle=bundle,
+    )
+
+
 async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResult:
     """Play all of them. An interruption ends the batch after the run that it hit, an error before the next.
 
     :raises HarnessError: as `play`, if nothing was played before. Later it is the result's `error`: what has been
         played must not be lost with it.
     """
-    from harness.engine.targets import target_factory
-    from harness.targets.needs import require
-
-    if options.target is None:
-        for item in planned:  # all before the first is started: a missing image must not cost the runs before it
-            if not item.scenario.skip:
-                require(item.profile)
+    require_images(planned, options)
     result = BatchResult()
 
     def add(item: Planned, outcome: RunOutcome | None) -> None:
@@ -122,19 +150,7 @@ async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResul
             add(item, None)
             continue
         try:
-            outcome = await play(
-                RunRequest(
-                    scenario=item.scenario,
-                    profile=item.profile,
-                    clock=item.clock,
-                    make_target=target_factory(options),
-                    runs_dir=options.runs_dir,
-                    update_goldens=options.update_goldens,
-                    add_goldens=options.add_goldens,
-                    on_start=options.on_start,
-                    on_fail=options.on_fail,
-                )
-            )
+            outcome = await play(request(item, options))
         except HarnessError as error:
             if not result.runs:
                 raise

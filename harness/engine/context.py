@@ -20,6 +20,7 @@ from harness.targets.profile import Profile
 if TYPE_CHECKING:
     from harness.clients.control import ControlLink
     from harness.engine.camera import Camera
+    from harness.engine.injector import Injector
     from harness.engine.prover import Prover
     from harness.qmp.session import QmpSession
 
@@ -56,6 +57,7 @@ class Context:
     link: ControlLink | None = None
     camera: Camera | None = None
     prover: Prover | None = None
+    injector: Injector | None = None
 
     def deadline(self, seconds: float | None, default: float) -> Deadline:
         """A step's deadline, never after the run's."""

@@ -24,6 +24,7 @@ _NEEDS: dict[str, tuple[Capability, ...]] = {
     "remember-frame": (Capability.SCREEN,),
     "reset": (Capability.POWER,),
     "relaunch": (Capability.RELAUNCH,),
+    "recover": (Capability.CONTROL,),
     "stop": (Capability.QMP,),
     "cont": (Capability.QMP,),
 }

@@ -24,6 +24,7 @@ from harness.targets.base import Target
 from harness.targets.profile import Profile
 
 if TYPE_CHECKING:
+    from harness.engine.conductor import Conductor
     from harness.engine.context import Context
     from harness.judge.evaluator import Evaluator
     from harness.judge.verdict import RunVerdict
@@ -47,6 +48,9 @@ class RunRequest:
     add_goldens: bool = False
     on_start: Callable[[Context], None] | None = None  # progress displays hook in here
     on_fail: Callable[[Context, RunVerdict], Any] | None = None  # awaited before the guest is ended (--pause-on-fail)
+    notes: tuple[str, ...] = ()  # what the verdict is to say of how it was run
+    bundle: Path | None = None  # where the evidence is to go, chosen before; None: a new folder in `runs_dir`
+    conductor: Conductor | None = None  # whoever plays several runs together
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class RunOutcome:
     scenario: Scenario
     clock: str
     updated_goldens: list[str] = field(default_factory=list)
+    parts: list[RunOutcome] = field(default_factory=list)  # the runs of a cluster's nodes
 
 
 async def play(request: RunRequest) -> RunOutcome:
@@ -67,11 +72,14 @@ async def play(request: RunRequest) -> RunOutcome:
     :raises LabError: if the evidence cannot be written.
     """
     scenario, profile = request.scenario, request.profile
-    bundle = Bundle.create(request.runs_dir, scenario.name)
+    bundle = Bundle.make(request.bundle or Bundle.choose(request.runs_dir, scenario.name))
     journal = Journal(bundle.journal)
     try:
+        if request.conductor is not None:
+            request.conductor.began(journal)
         schema_copy = bundle.keep(profile.guest.schema, "schema") if profile.guest.schema else None
-        facts = GuestFacts.of(profile, request.clock, schema_copy)
+        by_host = scenario.faults is not None and scenario.faults.by_host
+        facts = GuestFacts.of(profile, request.clock, schema_copy, by_host=by_host)
         target = request.make_target(profile, scenario, request.clock)
         refuse_what_cannot_be_done(scenario, target)
         journal.append(
@@ -82,7 +90,7 @@ async def play(request: RunRequest) -> RunOutcome:
             clock=request.clock,
             harness=__version__,
         )
-        with interruptions(journal):
+        with interruptions(lambda name: journal.append("run.interrupted", signal=name)):
             outcome = await _play(request, bundle, journal, facts, target)
     except UsageError:
         shutil.rmtree(bundle.path, ignore_errors=True)
@@ -102,6 +110,8 @@ async def play(request: RunRequest) -> RunOutcome:
 async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: GuestFacts, target: Target) -> RunOutcome:
     scenario, profile = request.scenario, request.profile
     opening = Opening(journal)
+    for note in request.notes:
+        journal.append("note", text=note)
     started: dict[str, Any] = {}
     journal.listen(lambda event: started.update(event.data) if event.kind == "target.start" and not started else None)
     starting = asyncio.create_task(target.start(journal), name="start")

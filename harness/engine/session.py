@@ -66,6 +66,7 @@ class Session:
         self.target = target
         self.bundle = bundle
         self._opening = opening
+        self._exit_told = asyncio.Event()  # `target.exit` is written
         self._over = opening.interrupted  # nothing that a step may still wait for counts any more
 
     async def play(self) -> list[str]:
@@ -98,6 +99,10 @@ class Session:
 
             ctx.prover = Prover(ctx)
             tasks.append(asyncio.create_task(ctx.prover.run(), name="prover"))
+        if ctx.scenario.faults is not None:
+            from harness.engine.injector import Injector
+
+            ctx.injector = Injector(ctx)
         watcher = asyncio.create_task(self._watch_exit(pump), name="exit")
         tasks += [watcher, asyncio.create_task(self._watch_leaving(console), name="leaving")]
         if self.request.on_start is not None:
@@ -108,6 +113,8 @@ class Session:
                 await self.request.on_fail(ctx, self.evaluator.result())
         finally:
             await responders.close()
+            if ctx.injector is not None:
+                await ctx.injector.close(steps_done=False)
             await target.stop()
             with suppress(TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(host(TIMEOUTS.drain)):
@@ -142,6 +149,7 @@ class Session:
             stderr=ended.stderr,
             shutdown_reason=ended.shutdown_reason,
         )
+        self._exit_told.set()
 
     async def _watch_leaving(self, console: Console) -> None:
         """When QMP says that the guest left, read its last words and say so: events and console bytes travel on
@@ -157,15 +165,33 @@ class Session:
         if not self._opening.begun:
             self._opening.tell(self.evaluator)
         for index, step in enumerate(ctx.scenario.steps):
-            if self.evaluator.fatal is not None:
+            if self.evaluator.fatal is not None or not await self._due(ctx, index):
                 break
             if index > 0 or not self._opening.begun:
                 self.journal.append("step.begin", index=index, do=step.do, what=describe(step))
             status = await self._step(ctx, index, step)
             if status != "done":
                 break
+        else:
+            await self._due(ctx, len(ctx.scenario.steps))
+            if ctx.injector is not None and not self.evaluator.left:
+                await self._unless_over(ctx.injector.close(steps_done=True))
         if self.evaluator.fatal is not None or self.evaluator.timed_out:
             await self._postmortem(ctx)
+
+    async def _due(self, ctx: Context, index: int) -> bool:
+        """Wait for the turn of step *index* in a run that is one of several; False: there will be none."""
+        if self.request.conductor is None:
+            return True
+        due = False
+
+        async def wait(turn: Awaitable[bool]) -> None:
+            nonlocal due
+            due = await ctx.waits.guard(turn)
+
+        with suppress(FatalFindingError):
+            await self._unless_over(wait(self.request.conductor.turn(index)))
+        return due
 
     async def _step(self, ctx: Context, index: int, step: Any) -> str:
         end: dict[str, Any] = {"status": "done"}
@@ -214,10 +240,8 @@ class Session:
     async def _settle_exit(self) -> None:
         """A broken pipe is seen before the reason of the death: let the exit watcher speak first."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(host(TIMEOUTS.drain)):
-                while self.evaluator.fatal is None:
-                    await self.target.wait_exit()
-                    await asyncio.sleep(0)
+            async with asyncio.timeout(host(TIMEOUTS.settle)):
+                await self._exit_told.wait()
 
     async def _postmortem(self, ctx: Context) -> None:
         """Sample the machine after a deadline or a death. A deadline is judged by it even where nothing can be seen."""

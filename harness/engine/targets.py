@@ -25,18 +25,23 @@ def target_factory(options: BatchOptions) -> TargetFactory:
             return _from_file(options.target, profile)
         if options.head_start is not None:
             return QemuTarget(profile, options.head_start.launch, options.head_start)
-        launch = Launch(
-            clock=clock,
-            accel=cast(Literal["auto", "tcg", "kvm"], options.accel),
-            seed=scenario.seed,
-            vnc=options.vnc,
-            gdb=options.gdb,
-            share_console=options.share_console,
-            prove=scenario.proof is not None,
-        )
-        return QemuTarget(profile, launch)
+        snapshot = options.warm.snapshot(scenario) if options.warm is not None else None
+        return QemuTarget(profile, launch_of(options, scenario, clock), snapshot=snapshot)
 
     return make
+
+
+def launch_of(options: BatchOptions, scenario: Scenario, clock: ClockMode) -> Launch:
+    """What a run of *scenario* decides beside its profile."""
+    return Launch(
+        clock=clock,
+        accel=cast(Literal["auto", "tcg", "kvm"], options.accel),
+        seed=scenario.seed,
+        vnc=options.vnc,
+        gdb=options.gdb,
+        share_console=options.share_console,
+        prove=scenario.proof is not None,
+    )
 
 
 def _from_file(path: Path, profile: Profile) -> Target:

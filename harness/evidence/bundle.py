@@ -32,20 +32,29 @@ class Bundle:
 
     @classmethod
     def create(cls, runs_dir: Path, scenario: str) -> Self:
-        """Make a new, private bundle folder `<UTC time>-<scenario>-<short id>` under *runs_dir*.
+        """Make a new bundle folder under *runs_dir*; see `choose` and `make`."""
+        return cls.make(cls.choose(runs_dir, scenario))
+
+    @staticmethod
+    def choose(runs_dir: Path, scenario: str) -> Path:
+        """The path of a new bundle, `<UTC time>-<scenario>-<short id>` under *runs_dir*. Nothing is made yet."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        name = _UNSAFE.sub("-", scenario)[:60].strip("-.") or "run"
+        return runs_dir / f"{stamp}-{name}-{os.urandom(4).hex()}"
+
+    @classmethod
+    def make(cls, path: Path) -> Self:
+        """Make the private bundle folder *path*.
 
         :raises UsageError: if the folder cannot be written.
         """
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        name = _UNSAFE.sub("-", scenario)[:60].strip("-.") or "run"
-        path = runs_dir / f"{stamp}-{name}-{os.urandom(4).hex()}"
         try:
             path.mkdir(parents=True, mode=0o700)
             for part in ("frames", "inputs"):
                 (path / part).mkdir(mode=0o700)
         except OSError as error:
             raise UsageError(
-                f"cannot write a run folder in {runs_dir}: {error.strerror}", "choose another with --runs-dir"
+                f"cannot write a run folder in {path.parent}: {error.strerror}", "choose another with --runs-dir"
             ) from error
         return cls(path)
 

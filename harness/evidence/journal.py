@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 SCHEMA = 1
 
@@ -52,6 +52,24 @@ class Journal:
         self._start_ns = clock_ns()
         self._next = 0
         self._listeners: list[Callable[[Event], None]] = []
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Go on with a journal whose writer was killed (or begin one); half a last line is cut off.
+
+        :raises OSError: if it cannot be read or written.
+        """
+        last, count, whole = 0, 0, 0
+        if path.exists():
+            for last_event in read_events(path):
+                last, count = last_event.host_ns, count + 1
+            with path.open("rb") as stream:
+                whole = sum(len(line) for _, line in zip(range(count), stream, strict=False))
+        journal = cls(path)
+        os.ftruncate(journal._fd, whole)
+        journal._start_ns -= last
+        journal._next = count
+        return journal
 
     def now_ns(self) -> int:
         """Nanoseconds since the run began."""

@@ -73,6 +73,7 @@ class Checklist:
         families = scenario.rules.families
         self.rules = Check(None, "rule", f"rules of {', '.join(families)}", CheckStatus.MET) if families else None
         self.proof = _proof_check(scenario)
+        self.others: list[Check] = []  # of faults; somebody else decides them
         self._arm({"start", "boot"}, range(len(self._steps)))
 
     def __iter__(self) -> Iterator[Check]:
@@ -82,6 +83,7 @@ class Checklist:
             yield self.rules
         if self.proof is not None:
             yield self.proof.check
+        yield from self.others
 
     def of(self, index: int) -> Check | None:
         """The check of step *index*, where it is one."""

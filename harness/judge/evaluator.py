@@ -8,8 +8,9 @@ given).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.console.safe import safe
 from harness.console.types import Chunk, Line
@@ -34,11 +35,22 @@ from harness.scenario.steps import CheckFrame, describe
 from harness.targets.base import RECORDING_ENDED
 from harness.verdicts import Verdict
 
+if TYPE_CHECKING:
+    from harness.judge.fault_watch import FaultWatch
+    from harness.markers.types import Marker
+
 
 class Evaluator:
     """State of the judgement of one run. Feed it every journal event and every console chunk, in journal order."""
 
-    def __init__(self, scenario: Scenario, facts: GuestFacts, schema: Schema, frames: FrameJudge | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        facts: GuestFacts,
+        schema: Schema,
+        frames: FrameJudge | None = None,
+        fingerprint: Fingerprint | None = None,
+    ) -> None:
         self.scenario = scenario
         self.facts = facts
         self.checks = Checklist(scenario, facts)
@@ -50,7 +62,10 @@ class Evaluator:
         self.last_frame: int | None = None
         self.on_change: list[Callable[[], None]] = []
         self.frames = frames
-        self._fingerprint = Fingerprint()
+        self._fingerprint = fingerprint or Fingerprint()
+        self.faults = _fault_watch(scenario, self.clock, self.findings)
+        if self.faults is not None:
+            self.checks.others += self.faults.checks.values()
         self._steps = StepWatch(scenario, self.checks, self.clock, self.findings)
         self._console = ConsoleWatch(
             scenario,
@@ -65,6 +80,8 @@ class Evaluator:
         self.on_line, self.on_marker = self._console.on_line, self._console.on_marker
         if frames is not None:
             self.on_marker.append(frames.observe_marker)
+        if self.faults is not None:
+            self.on_marker.append(self._failure_marker)
         self.departure = Departure(scenario, facts, self.checks)
         self.over = False  # a recording was played to its end: nothing more can come
         self._interrupted = False
@@ -83,6 +100,8 @@ class Evaluator:
         self.findings.seq, self.findings.host_ns = event.seq, event.host_ns
         if self.frames is not None:
             self.frames.observe(event)
+        if self.faults is not None:
+            self._fault_event(self.faults, event)
         handler = _HANDLERS.get(event.kind)
         if handler is not None:
             handler(self, event)
@@ -156,6 +175,7 @@ class Evaluator:
             host_s=round(self.findings.host_ns / 1e9, 3),
             interrupted=self._interrupted,
             notes=list(self.notes),
+            faults=self.faults.rows() if self.faults is not None else [],
         )
 
     # ---- events --------------------------------------------------------------------------------------------------
@@ -188,6 +208,8 @@ class Evaluator:
         check.evidence.append({"verdict": verdict, "file": event.data.get("file"), **details})
         if verdict == "MATCH":
             check.status = CheckStatus.MET
+            if self.faults is not None:
+                self.faults.frame(f"frame check {step.name}")
         else:
             check.status, check.reason = CheckStatus.BROKEN, reason
             self.findings.find(
@@ -208,6 +230,23 @@ class Evaluator:
         self.last_frame = proof.last or self.last_frame
         if found is not None:
             self.findings.find(*found)
+        elif self.faults is not None and proof.frames > before:
+            self.faults.frame(f"frame {proof.last} proved")
+            self.faults.instant(event.host_ns, int(event.data["us"][-1]))
+
+    def _fault_event(self, faults: FaultWatch, event: Event) -> None:
+        faults.on_event(event)
+        if event.kind == "fault.injected":
+            self._fingerprint.fault(f"{event.data['name']}#{event.data['n']}", json.dumps(event.data["done"]))
+        elif self.clock.now_us is None:
+            faults.instant(event.host_ns)
+
+    def _failure_marker(self, marker: Marker) -> None:
+        if self.faults is None:
+            return
+        self.faults.marker(marker)
+        if marker.family == "CONTROL":
+            self.faults.instant(self.findings.host_ns)
 
     def _epoch(self, event: Event) -> None:
         self.epoch = int(event.data["number"])
@@ -281,11 +320,21 @@ class Evaluator:
     def _run_end(self, event: Event) -> None:
         self._expired(None)
         self._console.finish_rules()
+        if self.faults is not None:
+            self.faults.finish(event.host_ns)
         self._ended = True
 
     def _changed(self) -> None:
         for listener in self.on_change:
             listener()
+
+
+def _fault_watch(scenario: Scenario, clock: GuestClock, findings: Findings) -> FaultWatch | None:
+    if scenario.faults is None:
+        return None
+    from harness.judge.fault_watch import FaultWatch
+
+    return FaultWatch(scenario.faults, clock, findings)
 
 
 _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {

@@ -26,11 +26,14 @@ class GuestFacts:
     schema: str | None = None
 
     @classmethod
-    def of(cls, profile: Profile, clock: str, schema: str | None) -> Self:
-        """The facts of *profile* when run on *clock*: reproducible only where the guest has a rendezvous or a plan."""
+    def of(cls, profile: Profile, clock: str, schema: str | None, *, by_host: bool = False) -> Self:
+        """The facts of *profile* when run on *clock*: reproducible only where the guest has a rendezvous or a plan.
+
+        :param by_host: something of the host's own time is done to the guest: no such run is reproducible.
+        """
         return cls(
             clock=clock,
-            reproducible=clock == "virtual" and (profile.clock.rendezvous or profile.clock.plan),
+            reproducible=not by_host and clock == "virtual" and (profile.clock.rendezvous or profile.clock.plan),
             identity=profile.guest.identity,
             oracle=profile.guest.oracle,
             exit_device=profile.guest.exit_device,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.console.types import Chunk
 from harness.errors import UsageError
 from harness.evidence.bundle import Bundle
+from harness.evidence.fingerprint import Fingerprint
 from harness.evidence.journal import Event, read_events
 from harness.judge.evaluator import Evaluator
 from harness.judge.facts import GuestFacts
@@ -33,9 +34,16 @@ def recorded(bundle: Bundle) -> tuple[Scenario, Mapping[str, Any]]:
     return Scenario(name=str(start.get("scenario", "")), seed=int(start.get("seed", 0))), start
 
 
-def rejudge(bundle: Bundle, scenario: Scenario) -> RunVerdict:
+def rejudge(
+    bundle: Bundle,
+    scenario: Scenario,
+    fingerprint: Fingerprint | None = None,
+    watch: Callable[[Evaluator], None] | None = None,
+) -> RunVerdict:
     """The verdict on *bundle* by the rules of *scenario* (its own, or another with the same steps in the same places).
 
+    :param fingerprint: to be filled, by a caller who wants to see what goes into it.
+    :param watch: gets the evaluator before it is fed, to listen to it.
     :raises UsageError: if the bundle is damaged or the scenario's steps do not fit it.
     """
     facts = GuestFacts.from_json(recorded(bundle)[1].get("facts", {}))
@@ -45,7 +53,9 @@ def rejudge(bundle: Bundle, scenario: Scenario) -> RunVerdict:
         from harness.judge.frames import BundleFrames
 
         frames = BundleFrames(facts, bundle, scenario.proof)
-    evaluator = Evaluator(scenario, facts, load_schema(schema_file) if schema_file else PLAN, frames)
+    evaluator = Evaluator(scenario, facts, load_schema(schema_file) if schema_file else PLAN, frames, fingerprint)
+    if watch is not None:
+        watch(evaluator)
     with _SerialReader(bundle.serial) as serial:
         for event in read_events(bundle.journal):
             _fits(event, scenario)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from harness.verdicts import Verdict
 
@@ -65,6 +66,16 @@ class RunVerdict:
     host_s: float
     interrupted: bool
     notes: list[str]
+    faults: list[dict[str, Any]] = field(default_factory=list)  # the table of what was injected and what followed
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        findings = [Finding(**{**found, "verdict": Verdict(found["verdict"])}) for found in data["findings"]]
+        checks = [Check(**{**check, "status": CheckStatus(check["status"])}) for check in data["checks"]]
+        first = findings[0] if data["first_cause"] else None
+        verdict = Verdict(data["verdict"])
+        return cls(**{**data, "verdict": verdict, "first_cause": first, "findings": findings, "checks": checks})
 
     def to_json(self) -> dict[str, Any]:
         out = asdict(self)

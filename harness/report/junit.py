@@ -16,7 +16,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 def write_junit(path: Path, runs: Sequence[dict[str, Any]], checks: Sequence[Sequence[str]]) -> None:
-    """Write one test case a run; *checks* holds each run's check lines for its output.
+    """Write one test case a scenario; *checks* holds the lines of its output: checks, and where repeated runs part.
 
     :raises OSError: if the file cannot be written.
     """
@@ -37,6 +37,10 @@ def write_junit(path: Path, runs: Sequence[dict[str, Any]], checks: Sequence[Seq
         for key in ("fingerprint", "bundle", "seed", "clock", "frames_checked", "markers"):
             if run[key] is not None:
                 properties.add_property(Property(key, clean(str(run[key]))))
+        for number, repeat in enumerate(run.get("repeats", []), 1):
+            for key in ("verdict", "fingerprint", "bundle"):
+                if repeat[key] is not None:
+                    properties.add_property(Property(f"run {number} {key}", clean(str(repeat[key]))))
         case.append(properties)  # type: ignore[no-untyped-call]
         suite.add_testcase(case)
     suite.update_statistics()  # type: ignore[no-untyped-call]

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.judge.verdict import CheckStatus, RunVerdict
-from harness.verdicts import EXIT_INTERRUPTED, Verdict, exit_code
+from harness.verdicts import EXIT_INTERRUPTED, Verdict, exit_code, worst
 
 if TYPE_CHECKING:
+    from harness.engine.campaign import ScenarioResult
     from harness.engine.run import RunOutcome
+    from harness.judge.divergence import Divergence
 
 _MARK = {
     CheckStatus.MET: "ok",
@@ -43,6 +45,41 @@ def run_json(outcome: RunOutcome) -> dict[str, Any]:
     }
 
 
+def result_json(result: ScenarioResult) -> dict[str, Any]:
+    """One scenario as the command line prints it: as its run, or, of several, as the one that speaks for them."""
+    agreement = result.agreement
+    if agreement is None:
+        scenario = result.planned.scenario
+        return skipped_json(scenario.name, scenario.skip, scenario.seed, result.planned.clock)
+    run = run_json(result.runs[agreement.head].outcome)
+    if len(result.runs) == 1:
+        return run
+    run |= {"verdict": str(agreement.verdict), "first_cause": agreement.cause or run["first_cause"]}
+    run["repeats"] = [
+        {key: each[key] for key in ("verdict", "first_cause", "fingerprint", "bundle", "host_s")}
+        for each in (run_json(one.outcome) for one in result.runs)
+    ]
+    if agreement.divergence is not None:
+        run["difference"] = agreement.divergence.to_json()
+    return run
+
+
+def repeat_lines(run: dict[str, Any], divergence: Divergence | None) -> list[str]:
+    """What a person reads about the other runs of a scenario that was played several times."""
+    repeats = run.get("repeats", [])
+    if not repeats:
+        return []
+    same = run["verdict"] not in {Verdict.NONDETERMINISM, Verdict.FLAKY}
+    word = "all agree" if same and len({each["verdict"] for each in repeats}) == 1 else "they do not agree"
+    lines = [f"  played {len(repeats)} times: {word}"]
+    if word != "all agree":
+        for number, each in enumerate(repeats, 1):
+            lines.append(f"  run {number}  {each['verdict']}  {each['fingerprint'] or 'no fingerprint'}  {each['bundle']}")
+    if divergence is not None:
+        lines += [f"  {line}" for line in divergence.lines()]
+    return lines
+
+
 def skipped_json(name: str, reason: str, seed: int, clock: str) -> dict[str, Any]:
     """A scenario that was not run, by name and with its reason."""
     return {
@@ -64,22 +101,7 @@ def batch_json(runs: Sequence[dict[str, Any]], *, interrupted: bool = False) -> 
     """All runs with the batch's verdict: the one run's own, or the worst kind among many."""
     verdicts = [Verdict(r["verdict"]) for r in runs]
     code = EXIT_INTERRUPTED if interrupted else exit_code(verdicts)
-    return {"verdict": str(_worst(verdicts)) if verdicts else None, "exit_code": code, "runs": list(runs)}
-
-
-def _worst(verdicts: Sequence[Verdict]) -> Verdict:
-    order = (
-        Verdict.CRASH,
-        Verdict.HANG,
-        Verdict.FAIL,
-        Verdict.NONDETERMINISM,
-        Verdict.INCONCLUSIVE,
-        Verdict.FLAKY,
-        Verdict.NOTHING_CHECKED,
-        Verdict.PASS,
-        Verdict.SKIPPED,
-    )
-    return min(verdicts, key=order.index)
+    return {"verdict": str(worst(verdicts)) if verdicts else None, "exit_code": code, "runs": list(runs)}
 
 
 def check_lines(verdict: RunVerdict) -> list[str]:

@@ -143,6 +143,25 @@ class Cont:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recover:
+    """Let the guest run, at most `ticks` of its 60 Hz tick, until it has recovered from every fault injected so far."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    do: Literal["recover"] = "recover"
+    ticks: int = 600
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A point in the run, by name: does nothing, but expectations that follow search from here."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    do: Literal["mark"] = "mark"
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shutdown:
     """Ask the guest to power off (control command or ACPI button) and check that it does."""
 

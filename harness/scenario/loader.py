@@ -16,11 +16,25 @@ from harness.errors import UsageError
 from harness.markers.match import Pattern
 from harness.measure.stored import read_values, values_file
 from harness.scenario import expand
+from harness.scenario.faulting import Fault, Plan
 from harness.scenario.filled import typed
 from harness.scenario.measuring import Measure
 from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
 from harness.scenario.pictures import picture_problems
-from harness.scenario.steps import STEP_TYPES, Boot, CheckFrame, Count, Dialogue, Expect, Pointer, Relaunch, Reset, Step
+from harness.scenario.plans import load_plan, plan_problems
+from harness.scenario.steps import (
+    STEP_TYPES,
+    Boot,
+    CheckFrame,
+    Count,
+    Dialogue,
+    Expect,
+    Pointer,
+    Recover,
+    Relaunch,
+    Reset,
+    Step,
+)
 from harness.toml import Problem, TomlFile, load_toml, refuse, validate
 from harness.toml_positions import Loc
 
@@ -45,10 +59,13 @@ class ScenarioFile:
     rules: Rules = field(default_factory=Rules)
     respond: tuple[Responder, ...] = ()
     proof: Proof | None = None
+    faults: Path | None = None  # a plan in a file of its own, instead of [[fault]] tables
+    fault: tuple[Fault, ...] = ()
     step: tuple[Annotated[Step, Field(discriminator="do")], ...] = ()
 
 
 _ADAPTER = TypeAdapter(ScenarioFile)
+_BUILT = frozenset({"name", "step", "fault", "faults"})  # of which a scenario holds something else
 
 
 def load_scenarios(path: Path, seed: int | None = None) -> list[Scenario]:
@@ -84,12 +101,19 @@ def _load(path: Path, document: TomlFile, seed: int | None) -> Iterator[Scenario
             raise refuse(path, locate, problems)
         name = f"{parsed.name}[{label}]" if label else parsed.name
         yield Scenario(
-            **{f.name: getattr(parsed, f.name) for f in fields(parsed) if f.name not in {"step", "name"}},
+            **{f.name: getattr(parsed, f.name) for f in fields(parsed) if f.name not in _BUILT},
             name=name,
+            faults=_plan(parsed, path.parent),
             steps=_with_stored_values(parsed.step, values_file(path.parent, name)),
             folder=path.parent.absolute(),
             file=path.absolute(),
         )
+
+
+def _plan(parsed: ScenarioFile, folder: Path) -> Plan | None:
+    if parsed.faults is not None:
+        return load_plan(folder / parsed.faults)
+    return Plan(fault=parsed.fault) if parsed.fault else None
 
 
 def _with_stored_values(steps: tuple[Step, ...], path: Path) -> tuple[Step, ...]:
@@ -138,11 +162,14 @@ def _problems(scenario: ScenarioFile) -> Iterator[Problem]:
                 )
             if isinstance(step, CheckFrame) and not 0 <= step.tolerance <= 255:
                 yield Problem((*place, "tolerance"), "tolerance: should be 0 to 255")
-        yield from _step_problems(place, step)
+        yield from step_problems(place, step)
     yield from picture_problems(scenario.step)
+    if scenario.faults is not None and scenario.fault:
+        yield Problem(("faults",), "faults: a plan file or [[fault]] tables, not both")
+    yield from plan_problems(scenario.fault, ("fault",))
 
 
-def _step_problems(place: Loc, step: Step) -> Iterator[Problem]:
+def step_problems(place: Loc, step: Step) -> Iterator[Problem]:
     if isinstance(step, (Boot, Reset, Relaunch)) and step.until:
         yield from _pattern((*place, "until"), step.until)
     if isinstance(step, Dialogue):
@@ -161,6 +188,8 @@ def _step_problems(place: Loc, step: Step) -> Iterator[Problem]:
             yield Problem(place, f"{step.statistic} of what? Give the field of the marker")
         if not 0 <= step.tolerance <= 100:
             yield Problem((*place, "tolerance"), "tolerance: should be 0 to 100 percent")
+    if isinstance(step, Recover) and not 1 <= step.ticks <= 1_000_000:
+        yield Problem((*place, "ticks"), "ticks: should be 1 to 1000000")
     if isinstance(step, Pointer) and (step.action == "drag") != (step.to_x is not None and step.to_y is not None):
         yield Problem(place, "a drag, and nothing else, needs to_x and to_y")
     if isinstance(step, Expect):

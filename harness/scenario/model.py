@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from harness.scenario.faulting import Plan
     from harness.scenario.steps import Step
 
 
@@ -78,6 +79,7 @@ class Scenario:
     rules: Rules = field(default_factory=Rules)
     respond: tuple[Responder, ...] = ()
     proof: Proof | None = None  # every presented frame is checked
+    faults: Plan | None = None  # what is done to the guest on purpose
     steps: tuple[Step, ...] = ()
     folder: Path = Path()  # where the scenario file lies: goldens and pictures are relative to it
     file: Path | None = None

@@ -15,7 +15,9 @@ from harness.scenario.acting import (
     FindClick,
     Frames,
     Key,
+    Mark,
     Pointer,
+    Recover,
     Relaunch,
     Reset,
     Send,
@@ -42,8 +44,10 @@ __all__ = [
     "FindClick",
     "Frames",
     "Key",
+    "Mark",
     "Measure",
     "Pointer",
+    "Recover",
     "Relaunch",
     "RememberFrame",
     "Reset",
@@ -71,8 +75,10 @@ Step = (
     | FindClick
     | Reset
     | Relaunch
+    | Recover
     | Stop
     | Cont
+    | Mark
     | Shutdown
     | ExpectExit
 )
@@ -93,8 +99,10 @@ STEP_TYPES: dict[str, type[Step]] = {
     "find-click": FindClick,
     "reset": Reset,
     "relaunch": Relaunch,
+    "recover": Recover,
     "stop": Stop,
     "cont": Cont,
+    "mark": Mark,
     "shutdown": Shutdown,
     "expect-exit": ExpectExit,
 }
@@ -141,6 +149,8 @@ def describe(step: Step) -> str:
             return f"dialogue of {len(exchange)}"
         case Boot():
             return str(step)
+        case Mark(name=name):
+            return f"mark {name}"
         case Reset(until=until) | Relaunch(until=until):
             return f"{step.do} until {until}" if until else step.do
         case ExpectExit(reason=reason, code=code):

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from harness.scenario.model import Proof, Responder, Rules, Scenario
 
 if TYPE_CHECKING:
+    from harness.scenario.faulting import Plan
     from harness.scenario.steps import Step
+
+
+_BUILT = frozenset({"steps", "rules", "respond", "proof", "faults", "folder", "file"})
 
 
 def to_json(scenario: Scenario) -> dict[str, Any]:
@@ -26,18 +30,23 @@ def to_json(scenario: Scenario) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any]) -> Scenario:
     """What `to_json` wrote. For data of the harness's own making: nothing is validated."""
     steps = tuple(_step(step) for step in data["steps"])
-    scenario = Scenario(
-        **{k: _tuples(v) for k, v in data.items() if k not in {"steps", "rules", "respond", "proof", "folder", "file"}}
-    )
+    scenario = Scenario(**{k: _tuples(v) for k, v in data.items() if k not in _BUILT})
     return replace(
         scenario,
         steps=steps,
         rules=Rules(families=tuple(data["rules"]["families"])),
         proof=Proof(**data["proof"]) if data.get("proof") else None,
+        faults=_plan(data["faults"]) if data.get("faults") else None,
         respond=tuple(Responder(**{k: _tuples(v) for k, v in r.items()}) for r in data["respond"]),
         folder=Path(data["folder"]),
         file=Path(data["file"]) if data["file"] else None,
     )
+
+
+def _plan(data: Mapping[str, Any]) -> Plan:
+    from harness.scenario.plans import plan_from_json
+
+    return plan_from_json(data)
 
 
 def _step(data: Mapping[str, Any]) -> Step:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from socket import socket
 from typing import Literal
 
 from harness.errors import UsageError
@@ -17,6 +18,7 @@ _DISPLAYS = ("VGA", "vga", "ramfb", "bochs-display", "virtio-gpu", "qxl")  # par
 EXIT_PORT = 0x501  # of isa-debug-exit, in bytes 0x501-0x504
 PROOF_PORT, PROOF_IRQ = 0x3E8, 5  # COM3, on a line that neither COM1, COM2 nor the PCI bus uses
 QBOOT = "qboot.rom"
+_RAM = "harness-ram"
 # Host threads take over a virtio queue by ioeventfd: the instant at which they do is the host's, not the guest's.
 _VIRTIO = ("virtio-blk-pci", "virtio-scsi-pci", "virtio-serial-pci", "virtio-net-pci")
 
@@ -52,6 +54,15 @@ def _keyed(name: str, head: str | None, /, **values: Value) -> Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Nic:
+    """A network card whose wire the harness holds. `plug` gives a datagram socket for QEMU's end: one for each life."""
+
+    id: str
+    mac: str
+    plug: Callable[[], socket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """What a run decides beside the profile."""
 
@@ -63,6 +74,15 @@ class Launch:
     gdb: bool = False  # a gdbstub on a socket in the run directory
     share_console: bool = False  # a socket in the run directory on which a person can join the console
     prove: bool = False  # the guest waits after each frame until it was looked at
+    nics: tuple[Nic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ram:
+    """A file that is the guest's memory: shared, it holds what the guest writes; else what it writes is its own."""
+
+    file: Path
+    shared: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +93,19 @@ class Wires:
     console: int | Path  # a socket; in the virtual clock the path of a pair of files PATH.in and PATH.out
     control: int | None = None
     proof: int | None = None
+    nics: tuple[int, ...] = ()  # one for each card of the launch
     log: int | None = None  # write end of a pipe for QEMU's log
     gdb: Path | None = None
     firmware: tuple[Path, Path] | None = None  # UEFI code, and the private copy of its variables
     esp: Path | None = None  # the private copy
     disks: Mapping[Path, Path] = field(default_factory=dict)  # private copies of disks, by what they are copies of
+    ram: Ram | None = None
+    overlays: Mapping[str, Path] = field(default_factory=dict)  # qcow2 to be opened instead of a disk, by its drive
+    incoming: bool = False  # the machine's state comes by QMP's migrate-incoming
 
     def descriptors(self) -> list[int]:
         """Those that the child has to inherit."""
-        wanted = (self.qmp, self.console, self.control, self.proof, self.log)
+        wanted = (self.qmp, self.console, self.control, self.proof, *self.nics, self.log)
         return [fd for fd in wanted if isinstance(fd, int)]
 
 
@@ -91,13 +115,14 @@ def qemu_argv(profile: Profile, launch: Launch, wires: Wires) -> list[str]:
     :raises UsageError: if profile and launch contradict each other.
     """
     options = [
-        *_machine(profile, launch),
+        *_machine(profile, launch, wires),
         *_clock(profile, launch),
         *_streams(launch, wires),
         *_display(profile, launch),
         *_firmware(profile, wires),
         *_kernel(profile, launch),
         *_disks(profile, wires),
+        *_nics(launch, wires),
     ]
     # The user's own words come last and as they are: QEMU's syntax is theirs.
     options += [Option("device", device) for device in profile.machine.devices]
@@ -109,12 +134,20 @@ def _drive(interface: str, /, **values: Value) -> Option:
     return Option("drive", None, (("if", interface), *values.items()))
 
 
-def _machine(profile: Profile, launch: Launch) -> Iterator[Option]:
+def _machine(profile: Profile, launch: Launch, wires: Wires) -> Iterator[Option]:
     machine = profile.machine
     if not machine.defaults:
         yield Option("nodefaults")
         yield Option("no-user-config")
-    yield Option("machine", machine.type)
+    ram = wires.ram
+    if ram is None:
+        yield Option("machine", machine.type)
+    else:
+        place: dict[str, Value] = {"id": _RAM, "size": f"{machine.memory_mb}M", "mem-path": ram.file}
+        yield _keyed("object", "memory-backend-file", **place, share=ram.shared)
+        yield _keyed("machine", machine.type, **{"memory-backend": _RAM})
+    if wires.incoming:
+        yield Option("incoming", "defer")
     yield Option("accel", launch.accel)
     yield Option("cpu", machine.cpu or ("host" if launch.accel == "kvm" else _DEFAULT_CPU[machine.arch]))
     yield Option("smp", str(machine.cpus))
@@ -210,6 +243,13 @@ def _kernel(profile: Profile, launch: Launch) -> Iterator[Option]:
         yield Option("append", words)
 
 
+def _nics(launch: Launch, wires: Wires) -> Iterator[Option]:
+    for nic, wire in zip(launch.nics, wires.nics, strict=True):
+        local: dict[str, Value] = {"local.type": "fd", "local.str": wire}
+        yield _keyed("netdev", "dgram", id=f"{nic.id}-wire", **local)
+        yield _keyed("device", "virtio-net-pci", netdev=f"{nic.id}-wire", id=nic.id, mac=nic.mac, romfile="")
+
+
 def _ide_places(profile: Profile) -> Iterator[dict[str, Value]]:
     """Bus (and unit) of each IDE drive. By itself QEMU puts the second one on a bus of q35's that has room for one."""
     each = 1 if "q35" in profile.machine.type else 2
@@ -242,10 +282,10 @@ def _disks(profile: Profile, wires: Wires) -> Iterator[Option]:
         order += 1
     for index, disk in enumerate(disks):
         name = disk.id or f"disk{index}"
+        overlay = wires.overlays.get(name)
+        file, kind = (wires.disks.get(disk.file, disk.file), disk.format) if overlay is None else (overlay, "qcow2")
         # snapshot: writes go to a file that QEMU makes and unlinks at once, so that nothing can stay behind.
-        yield _drive(
-            "none", id=name, format=disk.format, snapshot=not disk.persist, file=wires.disks.get(disk.file, disk.file)
-        )
+        yield _drive("none", id=name, format=kind, snapshot=not disk.persist, file=file)
         if disk.interface != "none":
             place = next(ide) if disk.interface == "ide" else {}
             if boot.kernel is None:  # QEMU gives a kernel the first place by itself

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -87,8 +87,13 @@ class Target(Protocol):
         """
         ...
 
-    async def relaunch(self) -> None:
+    async def relaunch(
+        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """End the machine and start a new one on the same persistent disks, with the same console port object.
+
+        :param cut: end it as if the power went.
+        :param between: what is to be done while none runs.
 
         :raises harness.errors.UsageError: if this target cannot.
         """

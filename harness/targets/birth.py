@@ -12,16 +12,19 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from harness.errors import LabError
-from harness.targets.argv import Launch, Wires, qemu_argv
+from harness.targets.argv import Launch, Ram, Wires, qemu_argv
 from harness.targets.esp import copy_esp
 from harness.targets.firmware import copy_sparse, find_firmware
 from harness.targets.needs import require
 from harness.targets.profile import Profile
 from harness.targets.runtime import RunDirectory
 from harness.targets.spawn import Spawned, spawn
+
+if TYPE_CHECKING:
+    from harness.targets.snapshot import Snapshot
 
 _SEND_BUFFER = 212_992  # bytes: what Linux lets everybody ask for, and doubles
 
@@ -63,11 +66,15 @@ class HeadStart:
 
     A context manager: what nobody took over by its end is ended and removed.
 
+    :param snapshot: what it is to start from.
+    :param ram: a file for its memory, so that the machine can be saved.
     :raises UsageError: for an image that is not there, or one that contradicts *launch*.
     :raises LabError: if the host could not.
     """
 
-    def __init__(self, profile: Profile, launch: Launch) -> None:
+    def __init__(
+        self, profile: Profile, launch: Launch, *, snapshot: Snapshot | None = None, ram: Path | None = None
+    ) -> None:
         if launch.accel == "auto":
             raise ValueError("which accelerator to take is not chosen yet")
         require(profile)
@@ -76,8 +83,8 @@ class HeadStart:
         self.directory = RunDirectory()
         self._left = True
         try:
-            self.files = copy_files(profile, self.directory.path)
-            self.birth = bear(profile, launch, self.files, self.directory.path, 1)
+            self.files = copy_files(profile, self.directory.path, snapshot)
+            self.birth = bear(profile, launch, self.files, self.directory.path, 1, snapshot=snapshot, ram=ram)
         except BaseException:
             self.directory.remove()
             raise
@@ -97,9 +104,10 @@ class HeadStart:
             self.directory.remove()
 
 
-def copy_files(profile: Profile, directory: Path) -> PrivateFiles:
+def copy_files(profile: Profile, directory: Path, snapshot: Snapshot | None = None) -> PrivateFiles:
     """Copy what a guest may write to: the firmware's variables, the EFI directory, disks whose writes last for the run.
 
+    :param snapshot: where they are copied from as they were when it was made.
     :raises UsageError: if the profile names something that is not there.
     :raises LabError: if the copy cannot be made.
     """
@@ -110,10 +118,10 @@ def copy_files(profile: Profile, directory: Path) -> PrivateFiles:
     code, variables = find_firmware(profile) if boot.shape == "uefi" else (None, None)
     private, esp = directory / "efi-vars.fd", directory / "esp"
     try:
-        for file, copy in disks.items():
-            copy_sparse(file, copy)
+        for number, (file, copy) in enumerate(disks.items()):
+            copy_sparse((snapshot and snapshot.disk(number)) or file, copy)
         if variables is not None:
-            copy_sparse(variables, private)
+            copy_sparse((snapshot and snapshot.variables) or variables, private)
         if boot.esp is not None:
             copy_esp(boot.esp, esp)
     except OSError as error:
@@ -123,11 +131,22 @@ def copy_files(profile: Profile, directory: Path) -> PrivateFiles:
     )
 
 
-def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path, number: int) -> Birth:
+def bear(
+    profile: Profile,
+    launch: Launch,
+    files: PrivateFiles,
+    directory: Path,
+    number: int,
+    *,
+    snapshot: Snapshot | None = None,
+    ram: Path | None = None,
+) -> Birth:
     """Start QEMU's process.
 
     :param directory: for the console's files in the virtual clock and the gdbstub's socket.
     :param number: 1 for the first life of the run; it keeps the files of several apart.
+    :param snapshot: what it is to start from; it has to be loaded by QMP.
+    :param ram: a file for its memory, so that the machine can be saved.
     :raises UsageError: if profile and launch contradict each other, or there is no QEMU.
     :raises LabError: if the host could not.
     """
@@ -142,6 +161,10 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
             on_failure.callback(near.close)
             return near, far.fileno()
 
+        def for_child(end: socket.socket) -> int:
+            for_qemu.callback(end.close)
+            return end.fileno()
+
         qmp, qmp_end = wire()
         console: socket.socket | Path
         console_end: int | Path
@@ -155,6 +178,7 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
             control, control_end = wire()
         if launch.prove:
             proof, proof_end = wire()
+        nics = [for_child(nic.plug()) for nic in launch.nics]
         if launch.accel == "tcg":
             log, log_end = os.pipe()
             for_qemu.callback(os.close, log_end)
@@ -164,11 +188,15 @@ def bear(profile: Profile, launch: Launch, files: PrivateFiles, directory: Path,
             console=console_end,
             control=control_end,
             proof=proof_end,
+            nics=tuple(nics),
             log=log_end,
             gdb=directory / f"gdb-{number}" if launch.gdb else None,
             firmware=files.firmware,
             esp=files.esp,
             disks=files.disks,
+            ram=Ram(snapshot.ram, shared=False) if snapshot is not None else Ram(ram, shared=True) if ram else None,
+            overlays=snapshot.overlays(profile) if snapshot is not None else {},
+            incoming=snapshot is not None,
         )
         argv = qemu_argv(profile, launch, wires)
         process = spawn(argv, pass_fds=wires.descriptors())

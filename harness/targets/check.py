@@ -30,7 +30,7 @@ def _boot(profile: Profile) -> Iterator[Problem]:
         given = getattr(boot, key) != getattr(empty, key)
         if key in needed and not given:
             yield Problem(("boot",), f"the key {key!r} is missing in [boot]: shape {boot.shape!r} needs it")
-        if given and key != "shape" and key not in needed | allowed:
+        if given and key not in {"shape", "symbols"} and key not in needed | allowed:
             yield Problem(("boot", key), f"boot.{key}: shape {boot.shape!r} has no such key")
     if boot.shape == "firmware" and machine.bios is None:
         yield Problem(("machine",), "the key 'bios' is missing in [machine]: shape 'firmware' boots what it names")

@@ -115,6 +115,7 @@ def _placed(profile: Profile) -> Profile:
             boot,
             kernel=place(boot.kernel),
             initrd=place(boot.initrd),
+            symbols=place(boot.symbols),
             disk=disk(boot.disk) if boot.disk is not None else None,
             cdrom=place(boot.cdrom),
             esp=place(boot.esp),

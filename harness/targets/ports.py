@@ -75,9 +75,14 @@ class LifePort:
         self._reading = False
         self._rest = b""
 
-    def attach(self, port: BytePort) -> None:
-        """The machine's new life begins with *port*."""
+    def attach(self, port: BytePort, before: bytes = b"") -> None:
+        """The machine's new life begins with *port*.
+
+        :param before: what is read first: bytes that the machine sent before it was saved, which is why they do not
+            come by *port*.
+        """
         self._port = port
+        self._rest += before
         if self._next is not None:
             self._next.set_result(None)
             self._next = None

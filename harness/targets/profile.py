@@ -37,6 +37,7 @@ class Boot:
     kernel: Path | None = None  # PVH or multiboot ELF, bzImage, or what the architecture's -kernel takes
     initrd: Path | None = None
     cmdline: str = ""
+    symbols: Path | None = None  # unstripped ELF that names the guest's addresses; default: the kernel, if it is ELF
     disk: Disk | None = None
     cdrom: Path | None = None
     esp: Path | None = None  # a directory, or one .efi file; copied with fixed times and served as FAT

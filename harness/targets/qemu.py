@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import signal
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from harness.timeouts import TIMEOUTS, host
 
 if TYPE_CHECKING:
     from harness.targets.registers import Registers
+    from harness.targets.snapshot import Snapshot
 
 
 class QemuTarget:
@@ -33,10 +35,22 @@ class QemuTarget:
     All of it belongs to the thread in which `start` runs: QEMU is killed when that thread ends.
 
     :param head_start: its first life, if that was started before; with the same profile and launch.
+    :param snapshot: what its first life starts from, instead of a boot; with the same profile and launch.
+    :param ram: a file for the memory of its first life, so that the machine can be saved.
     """
 
-    def __init__(self, profile: Profile, launch: Launch | None = None, head_start: HeadStart | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        launch: Launch | None = None,
+        head_start: HeadStart | None = None,
+        *,
+        snapshot: Snapshot | None = None,
+        ram: Path | None = None,
+    ) -> None:
         self.profile = profile
+        self.snapshot = snapshot
+        self._ram = ram
         self.launch = launch or Launch()
         self._head_start = head_start
         self._console = LifePort()
@@ -92,6 +106,11 @@ class QemuTarget:
         return self._proof
 
     @property
+    def files(self) -> PrivateFiles:
+        """The private copies of what the guest may write to; they are there until `stop`."""
+        return self._files
+
+    @property
     def qmp(self) -> QmpSession | None:
         """The session stays the same object over relaunches."""
         return self._session
@@ -104,6 +123,13 @@ class QemuTarget:
     def vcpu_threads(self) -> tuple[int, ...]:
         """Thread ids of the virtual CPUs, in order; known once the guest was let go."""
         return self._life.vcpus if self._life is not None else ()
+
+    @property
+    def gdb_socket(self) -> Path | None:
+        """Where the gdbstub of this life listens (`harness.targets.gdbstub`); None if the launch asked for none."""
+        if self._directory is None or not self.launch.gdb or self._lives == 0:
+            return None
+        return self._directory.path / f"gdb-{self._lives}"
 
     def addresses(self) -> Mapping[str, str]:
         """How a person can join, as far as the launch asked for it: `console` by a command, `vnc`, `gdbstub` in gdb."""
@@ -127,7 +153,9 @@ class QemuTarget:
         self._session = QmpSession(journal)
         self._session.listen(self._on_event)
         self._resetter = Resetter(self._session, self._console, keep=self.launch.keep)
-        started = (self._head_start or HeadStart(self.profile, self.launch)).take()
+        started = (
+            self._head_start or HeadStart(self.profile, self.launch, snapshot=self.snapshot, ram=self._ram)
+        ).take()
         self._directory, self._files = started.directory, started.files
         try:
             await self._begin(journal, started.birth)
@@ -167,8 +195,13 @@ class QemuTarget:
         await self._resetter.reset()
         self._shutdown_reason = None
 
-    async def relaunch(self) -> None:
+    async def relaunch(
+        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """End this QEMU and let a new one run on the same disks; those that are not `persist` begin afresh.
+
+        :param cut: kill it, as when the power goes: nothing is asked, nothing is written out.
+        :param between: what is to be done while none runs.
 
         `console`, `control` and `qmp` stay the same objects. The last bytes of the old life are read before the new one
         begins.
@@ -181,8 +214,13 @@ class QemuTarget:
         self._relaunching = True
         drained = [await port.announce() for port in self._ports()]
         try:
+            if cut and self._life is not None:
+                self._life.child.signal(signal.SIGKILL)
+                await self._life.child.wait()
             await self._end_life()
             await asyncio.wait(drained, timeout=host(TIMEOUTS.drain))
+            if between is not None:
+                await between()
             if self._directory is None:
                 raise TargetLost(f"the target {self.name} has been stopped")
             directory, number = self._directory.path, self._lives + 1
@@ -193,6 +231,14 @@ class QemuTarget:
         finally:
             self._relaunching = False
         await self.go()
+
+    async def kill(self) -> None:
+        """SIGKILL to QEMU, on purpose: its end counts as asked for. Returns once it is gone."""
+        if self._life is None:
+            raise TargetLost(f"the target {self.name} is not running")
+        self._asked = True
+        self._life.child.signal(signal.SIGKILL)
+        await self._life.child.wait()
 
     async def wait_exit(self) -> TargetExit:
         """Return once QEMU is gone for good; a relaunch is no end."""
@@ -260,6 +306,7 @@ class QemuTarget:
             raise TargetLost(f"the target {self.name} has been stopped")
         self._lives += 1
         life = await come_up(birth, qmp)
+        snapshot = self.snapshot if self._lives == 1 else None  # a relaunch boots
         self._life = life
         self._watcher = asyncio.create_task(self._watch(life), name=f"qemu-{self._lives}")
         journal.append(
@@ -272,14 +319,20 @@ class QemuTarget:
             accel=self.launch.accel,
             clock=self.launch.clock,
             seed=self.launch.seed,
+            **({} if snapshot is None else {"snapshot": snapshot.evidence()}),
         )
         self._shutdown_reason = None
         await self._note_addresses(self._directory.path)
-        self._console.attach(life.console)
+        if snapshot is not None:
+            from harness.targets.snapshot import load_machine
+
+            await load_machine(qmp, snapshot)
+        # What the guest sent before it was saved is read first: target.start says how much that is, and its digest.
+        self._console.attach(life.console, snapshot.console if snapshot else b"")
         if self._control is not None and life.control is not None:
-            self._control.attach(life.control)
+            self._control.attach(life.control, snapshot.control if snapshot else b"")
         if self._proof is not None and life.proof is not None:
-            self._proof.attach(life.proof)
+            self._proof.attach(life.proof, snapshot.proof if snapshot else b"")
 
     async def _note_addresses(self, directory: Path) -> None:
         if self.launch.share_console:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,9 @@ class RecordingTarget:
         """:raises UsageError: always."""
         raise UsageError(f"{self.name} is a recording and cannot be reset")
 
-    async def relaunch(self) -> None:
+    async def relaunch(
+        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """:raises UsageError: always."""
         raise UsageError(f"{self.name} is a recording and cannot be started again")
 

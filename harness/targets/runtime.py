@@ -9,7 +9,7 @@ import stat
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import LabError
@@ -43,6 +43,13 @@ class RunDirectory:
     def remove(self) -> None:
         """Take the directory away with all that is in it. Calling it twice is fine."""
         self._remove()
+
+
+def sweep() -> None:
+    """Remove what killed processes have left behind. A run's own directory sees to it too when it is made."""
+    parent = _base()
+    with suppress(OSError), _locked(parent):
+        _sweep(parent)
 
 
 def _remove(path: Path, lock: int) -> None:

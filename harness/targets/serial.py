@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -202,7 +202,9 @@ class SerialTarget:
         else:
             await self.relaunch()
 
-    async def relaunch(self) -> None:
+    async def relaunch(
+        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """Power the board off and on.
 
         :raises UsageError: if it has no commands for that.

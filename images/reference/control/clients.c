@@ -182,18 +182,18 @@ void clients_settle(void)
     watch_for_hangs();
 }
 
-static void unanswered(int id)
+static void heard(int id, bool answers)
 {
-    if (!lives[id].unresponsive)
+    if (!answers && !lives[id].unresponsive)
         detected("unresponsive", id);
-    lives[id].unresponsive = true;
+    lives[id].unresponsive = !answers;
 }
 
 void clients_tick(void)
 {
     static uint32_t ticks;
     if (++ticks % PING_TICKS == 0)
-        server_ping_all(unanswered);
+        server_ping_all(heard);
     for (int id = 1; id <= TASKS; id++) {
         struct life *l = &lives[id];
         if (!l->recovers || ++l->recovery_ticks < RECOVERY_TICKS)

@@ -1,5 +1,6 @@
 /* Verbs for the virtio devices: the log on the disk, and heartbeats on the network. */
 #include "commands.h"
+#include "bootinfo.h"
 #include "disk_log.h"
 #include "heartbeat.h"
 #include "string.h"
@@ -46,7 +47,7 @@ static void disk_state(struct reply *r)
 }
 
 enum { DO, DATA, SEQUENCE };                    /* the parameters of disk */
-enum { NODE = 1, PEERS, BEATS };                /* of net */
+enum { NODE = 1, PEERS, BEATS, ALWAYS };        /* of net */
 
 /* Whether just these (bits) of the arguments after `do` are there; else refused with the first that is not as it should be. */
 static bool just(const struct argument *a, unsigned wanted, const char *const *keys, struct reply *r)
@@ -83,20 +84,23 @@ static void disk(const struct argument *a, struct reply *r)
 static void net_state(struct reply *r)
 {
     struct heartbeat_state s = heartbeat_state();
-    reply_say(r, " sent=%lu heard=%lu peers=%d lost=%lu", s.sent, s.heard, s.peers, s.lost);
+    reply_say(r, " sent=%lu heard=%lu peers=%d lost=%lu damaged=%lu", s.sent, s.heard, s.peers, s.lost, s.damaged);
 }
 
 static void net(const struct argument *a, struct reply *r)
 {
-    static const char *const keys[] = { "do", "node", "peers", "n", NULL };
+    static const char *const keys[] = { "do", "node", "peers", "n", "always", NULL };
     const char *what = a[DO].word;
     bool start = same_text(what, "start"), beat = same_text(what, "beat");
     if (!start && !beat && !same_text(what, "state"))
         return commands_refuse(r, "argument", "do");
-    if (!just(a, start ? 1 << NODE | 1 << PEERS : beat ? 1 << BEATS : 0, keys, r))
+    bool always = start && a[ALWAYS].given;
+    if (!just(a, (start ? 1 << NODE | 1 << PEERS : beat ? 1 << BEATS : 0) | (unsigned)always << ALWAYS, keys, r))
         return;
+    if (always && a[ALWAYS].number && !options.free_running)
+        return commands_refuse(r, "state", "free");
     if (start) {
-        if (!heartbeat_start((int)a[NODE].number, (int)a[PEERS].number))
+        if (!heartbeat_start((int)a[NODE].number, (int)a[PEERS].number, always && a[ALWAYS].number))
             commands_refuse(r, "state", "net");
         return;
     }
@@ -119,6 +123,6 @@ static void net(const struct argument *a, struct reply *r)
 const struct command device_commands[] = {
     { "disk", disk, { { .key = "do", .kind = NAME }, { .key = "data", .kind = ANY_WORD, .optional = true }, OPTIONAL("seq", 1, INT64_MAX) } },
     { "net", net, { { .key = "do", .kind = NAME }, OPTIONAL("node", 1, 250), OPTIONAL("peers", 1, HEARTBEAT_PEERS_MOST),
-                    OPTIONAL("n", 1, 1000000) } },
+                    OPTIONAL("n", 1, 1000000), OPTIONAL("always", 0, 1) } },
     { }
 };

@@ -21,7 +21,7 @@ static const struct heartbeat pattern = {
 
 struct peer { uint32_t node, silence; uint64_t counter; bool up; };
 
-static bool have_card;
+static bool have_card, always_on, carrier;
 static uint32_t own_node, peers_wanted, peers_known;
 static struct peer peers[HEARTBEAT_PEERS_MOST];
 static struct heartbeat_state totals;
@@ -31,7 +31,7 @@ static uint32_t crc_of(const struct heartbeat *h)
     return crc32(h->magic, sizeof h->magic + sizeof h->node + sizeof h->counter);
 }
 
-bool heartbeat_start(int node, int peers_most)
+bool heartbeat_start(int node, int peers_most, bool always)
 {
     have_card = have_card || net_init();
     if (!have_card)
@@ -40,6 +40,8 @@ bool heartbeat_start(int node, int peers_most)
     peers_wanted = (uint32_t)peers_most;
     peers_known = 0;
     totals = (struct heartbeat_state){ 0 };
+    always_on = always;
+    carrier = true;
     return true;
 }
 
@@ -67,7 +69,13 @@ static void hear(const struct heartbeat *h)
     memcpy(&node, h->node, sizeof node);
     memcpy(&counter, h->counter, sizeof counter);
     memcpy(&crc, h->crc, sizeof crc);
-    if (memcmp(h->type, pattern.type, sizeof h->type) || memcmp(h->magic, pattern.magic, sizeof h->magic) || crc != crc_of(h) || node == own_node)
+    if (memcmp(h->type, pattern.type, sizeof h->type))
+        return;
+    if (memcmp(h->magic, pattern.magic, sizeof h->magic) || crc != crc_of(h)) {
+        totals.damaged++;
+        return;
+    }
+    if (node == own_node)
         return;
     struct peer *p = peer_of(node);
     if (!p)
@@ -110,6 +118,17 @@ void heartbeat_tick(void)
             totals.peers--;
             marker("NET:PEER_LOST:%u", p->node);
         }
+}
+
+void heartbeat_always(void)
+{
+    if (!always_on)
+        return;
+    if (net_carrier() != carrier) {
+        carrier = !carrier;
+        marker("NET:CARRIER:%s", carrier ? "up" : "down");
+    }
+    heartbeat_tick();
 }
 
 struct heartbeat_state heartbeat_state(void)

@@ -37,17 +37,19 @@ void draw_fill(struct rect r, uint32_t color)
 
 void draw_copy(uint32_t *to, const uint32_t *from, int n)
 {
-    for (; n >= 16; n -= 16, to += 16, from += 16) {
+    for (; n >= 32; n -= 32, to += 32, from += 32) {
         pair *p = (pair *)to;
         const pair *q = (const pair *)from;
-        p[0] = q[0];
-        p[1] = q[1];
-        p[2] = q[2];
-        p[3] = q[3];
-        p[4] = q[4];
-        p[5] = q[5];
-        p[6] = q[6];
-        p[7] = q[7];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+            p[i] = q[i];
+    }
+    for (; n >= 8; n -= 8, to += 8, from += 8) {
+        pair *p = (pair *)to;
+        const pair *q = (const pair *)from;
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            p[i] = q[i];
     }
     for (; n >= 2; n -= 2, to += 2, from += 2)
         *(pair *)to = *(const pair *)from;
@@ -59,17 +61,19 @@ void draw_picture(uint32_t *to, const uint8_t *from, int n)
 {
     typedef uint64_t anywhere __attribute__((may_alias, aligned(1)));
     const uint64_t colors = 0x00FFFFFF00FFFFFF;
-    for (; n >= 16; n -= 16, to += 16, from += 64) {
+    for (; n >= 32; n -= 32, to += 32, from += 128) {
         pair *p = (pair *)to;
         const anywhere *q = (const anywhere *)from;
-        p[0] = q[0] & colors;
-        p[1] = q[1] & colors;
-        p[2] = q[2] & colors;
-        p[3] = q[3] & colors;
-        p[4] = q[4] & colors;
-        p[5] = q[5] & colors;
-        p[6] = q[6] & colors;
-        p[7] = q[7] & colors;
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+            p[i] = q[i] & colors;
+    }
+    for (; n >= 8; n -= 8, to += 8, from += 32) {
+        pair *p = (pair *)to;
+        const anywhere *q = (const anywhere *)from;
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            p[i] = q[i] & colors;
     }
     for (; n >= 2; n -= 2, to += 2, from += 8)
         *(pair *)to = *(const anywhere *)from & colors;

@@ -3,7 +3,7 @@
 #include "string.h"
 #include "virtio.h"
 
-enum { TRANSITIONAL_ID = 0x1000, MODERN_ID = 0x1041, FEATURE_ADDRESS = 1 << 5, RECEIVE = 0, TRANSMIT = 1, HEADER = 12 };
+enum { TRANSITIONAL_ID = 0x1000, MODERN_ID = 0x1041, FEATURE_ADDRESS = 1 << 5, FEATURE_STATUS = 1 << 16, STATUS_AT = 6, LINK_UP = 1, RECEIVE = 0, TRANSMIT = 1, HEADER = 12 };
 
 struct buffer { uint8_t bytes[HEADER + ETHERNET_MOST]; };
 
@@ -15,7 +15,7 @@ uint8_t net_address[6];
 
 bool net_init(void)
 {
-    if (!virtio_open(&device, TRANSITIONAL_ID, MODERN_ID, FEATURE_ADDRESS) || !virtio_add_queue(&device, &receiving, RECEIVE, false)
+    if (!virtio_open(&device, TRANSITIONAL_ID, MODERN_ID, FEATURE_ADDRESS | FEATURE_STATUS) || !virtio_add_queue(&device, &receiving, RECEIVE, false)
         || !virtio_add_queue(&device, &sending, TRANSMIT, false))
         return false;
     for (unsigned i = 0; i < sizeof net_address; i++)
@@ -26,6 +26,11 @@ bool net_init(void)
         virtq_give(&receiving, i);
     }
     return true;
+}
+
+bool net_carrier(void)
+{
+    return !(device.features & FEATURE_STATUS) || device.device[STATUS_AT] & LINK_UP;
 }
 
 bool net_send(const void *frame, size_t n)

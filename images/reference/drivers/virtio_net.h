@@ -7,6 +7,7 @@
 enum { ETHERNET_MOST = 1514 };
 
 bool   net_init(void);              /* false: there is none */
+bool   net_carrier(void);           /* whether its link is up, as the card says */
 extern uint8_t net_address[6];
 /* Neither waits: what comes in waits in memory and raises no interrupt, so that a peer cannot disturb a run. */
 bool   net_send(const void *frame, size_t n);           /* false: the card has not taken the last ones yet */

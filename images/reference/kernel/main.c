@@ -10,6 +10,7 @@
 #include "damage.h"
 #include "disk_log.h"
 #include "draw.h"
+#include "heartbeat.h"
 #include "input.h"
 #include "io.h"
 #include "markers.h"
@@ -66,10 +67,12 @@ __attribute__((noreturn)) static void free_running_loop(void)
         input_handle();
         drop_console_input();
         control_handle();
-        if (ticks_due())
+        if (ticks_due()) {
             ticks_run();
-        else
+            heartbeat_always();
+        } else {
             ticks_sleep(anything_waiting);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ void server_presented(uint32_t frame, uint64_t us);     /* wp_presentation feedb
 void server_configure(struct window *w, int width, int height);     /* xdg_toplevel + xdg_surface.configure: content size */
 void server_fullscreen(struct window *w, bool on);                  /* the same, with the state and the size of it */
 void server_close(struct window *w);            /* xdg_toplevel.close */
-void server_ping_all(void (*unanswered)(int client));       /* xdg_wm_base.ping; first tells who has not answered the last one */
+void server_ping_all(void (*heard)(int client, bool answers));     /* xdg_wm_base.ping; first tells who has answered the last one */
 void server_theme(uint32_t theme);              /* rayos_shell_v1.theme to all */
 void server_key(uint16_t code, bool down, uint64_t us);             /* to the focused window; PS/2 set-1 code to evdev */
 void server_pointer(int x, int y, uint8_t buttons, uint64_t us);    /* desktop position; enter, leave, motion, button, frame; drags */

@@ -93,16 +93,17 @@ void shell_resizing(struct window *w, uint32_t edges, int width, int height)
 }
 
 /* A ping that waits for its pong is the object's data. */
-void server_ping_all(void (*unanswered)(int client))
+void server_ping_all(void (*heard)(int client, bool answers))
 {
     struct connection *connection;
     for (int i = 0; (connection = connection_at(i)); i++) {
         struct client *c = connection->server;
-        for (struct object *o = c ? object_first(c, &base_interface) : NULL; o; o = object_after(o)) {
-            if (o->data) {
-                unanswered(connection->client);
-                break;
-            }
+        bool answers = true;
+        for (struct object *o = c ? object_first(c, &base_interface) : NULL; o; o = object_after(o))
+            answers &= !o->data;
+        if (c)
+            heard(connection->client, answers);
+        for (struct object *o = c && answers ? object_first(c, &base_interface) : NULL; o; o = object_after(o)) {
             uint32_t serial = next_serial();
             o->data = (void *)(uintptr_t)serial;
             event(o, BASE_PING, "u", serial);

@@ -1,0 +1,249 @@
+"""A campaign: many scenarios, some of them several times, several at once, in a journal that survives the harness.
+
+Every run is begun in the journal before its evidence exists and ended there after it is judged, so that whoever takes
+the campaign up again knows which runs are done, which were torn, and which have yet to come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.engine.batch import BatchOptions, Planned, request, require_images
+from harness.engine.interrupts import interruptions
+from harness.engine.pool import Job, Played, Worker
+from harness.engine.repeats import Agreement, agree
+from harness.engine.run import RunOutcome, play
+from harness.errors import HarnessError
+from harness.evidence.bundle import Bundle
+from harness.evidence.campaign import CampaignJournal, Unit
+from harness.evidence.torn import bury, finished
+from harness.judge.verdict import RunVerdict
+from harness.targets.runtime import sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a scenario; `fresh` if this process played it, and not one before it."""
+
+    outcome: RunOutcome
+    fresh: bool = True
+    unwritten: list[tuple[Path, str]] | None = None  # pages; None: nobody has written them yet
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """What came of one scenario: its runs in order, none for a skipped one, and what they say together."""
+
+    planned: Planned
+    runs: tuple[Run, ...] = ()
+    agreement: Agreement | None = None
+
+
+@dataclass(slots=True)
+class CampaignResult:
+    """What came of a campaign, in the order of its scenarios; those that an interruption kept from it are missing."""
+
+    results: list[ScenarioResult] = field(default_factory=list)
+    interrupted: bool = False
+    error: HarnessError | None = None  # what ended it before its last scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignOptions:
+    """How to play it.
+
+    :param turns: how often each scenario is played, 0 for one that is skipped.
+    :param jobs: runs at once; with more than one each is in a worker process of *worker*, the name of a module.
+    """
+
+    batch: BatchOptions
+    turns: Sequence[int]
+    jobs: int = 1
+    worker: str = ""
+    journal: CampaignJournal | None = None
+    on_result: Callable[[ScenarioResult], None] | None = None  # in the order of the scenarios
+    on_begin: Callable[[Unit, Planned], None] | None = None  # for progress displays
+    on_end: Callable[[Unit, str], None] | None = None  # with the verdict, "" if there is none
+
+
+async def run_campaign(planned: Sequence[Planned], options: CampaignOptions) -> CampaignResult:
+    """Play what has not been played yet. A signal ends it after the runs that it hit, an error before the next run.
+
+    :raises HarnessError: as `play`, if no scenario was finished before. Later it is the result's `error`.
+    """
+    return await _Campaign(planned, options).play()
+
+
+class _Campaign:
+    def __init__(self, planned: Sequence[Planned], options: CampaignOptions) -> None:
+        self._planned = planned
+        self._options = options
+        self._journal = options.journal
+        self._done: dict[Unit, Run] = {}
+        self._interrupted: set[int] = set()  # scenarios of which a run was interrupted
+        self._errors: list[tuple[Unit, HarnessError]] = []
+        self._result = CampaignResult()
+        self._told = 0  # scenarios whose result was told
+        self._workers: list[Worker] = []
+        self._signal: str | None = None
+
+    async def play(self) -> CampaignResult:
+        require_images(self._planned, self._options.batch)
+        if self._journal is not None:
+            self._take_up(self._journal)
+        with interruptions(self._stop, self._hurry if self._options.jobs > 1 else None):
+            self._tell()
+            units = self._units()
+            tasks = [asyncio.create_task(self._slot(units)) for _ in range(self._options.jobs)]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            self._tell_rest()
+        self._result.interrupted = self._signal is not None
+        if self._errors:
+            error = min(self._errors, key=lambda found: found[0])[1]
+            if not self._result.results:
+                raise error
+            self._result.error = error
+        return self._result
+
+    # ---- what was played before ------------------------------------------------------------------------------------
+
+    def _take_up(self, journal: CampaignJournal) -> None:
+        """Take over the runs that are done; judge those that were torn, and let them be played again."""
+        sweep()
+        for unit, data in journal.progress.finished.items():
+            verdict = finished(Path(data["bundle"])) or _remembered(data)
+            self._done[unit] = Run(self._outcome(unit, verdict, Path(data["bundle"])), fresh=False, unwritten=[])
+        for unit, path in journal.progress.begun.items():
+            verdict = finished(path) or bury(path, self._planned[unit.index].scenario)
+            run = Run(self._outcome(unit, verdict, path), fresh=False)
+            died = verdict.first_cause is not None and verdict.first_cause.cause == "harness-died"
+            if died or verdict.interrupted:
+                journal.append("run.torn", **unit._asdict(), bundle=journal.named(path), verdict=str(verdict.verdict))
+            else:  # it was judged, and only the journal did not hear of it any more
+                self._ended(unit, run)
+                self._done[unit] = run
+
+    def _outcome(self, unit: Unit, verdict: RunVerdict, path: Path) -> RunOutcome:
+        item = self._planned[unit.index]
+        return RunOutcome(verdict, Bundle(path), item.scenario, item.clock)
+
+    # ---- playing ---------------------------------------------------------------------------------------------------
+
+    def _units(self) -> Iterator[Unit]:
+        """What is still to be played. Ends early when the campaign does."""
+        for index, turns in enumerate(self._options.turns):
+            for turn in range(turns):
+                if self._signal is not None or self._errors:
+                    return
+                if Unit(index, turn) not in self._done:
+                    yield Unit(index, turn)
+
+    async def _slot(self, units: Iterator[Unit]) -> None:
+        """Play one run after the other, as long as there are any."""
+        worker = Worker(self._options.worker) if self._options.jobs > 1 else None
+        if worker is not None:
+            self._workers.append(worker)
+        try:
+            for unit in units:
+                await self._unit(unit, worker)
+        finally:
+            if worker is not None:
+                await worker.close()
+
+    async def _unit(self, unit: Unit, worker: Worker | None) -> None:
+        item, batch = self._planned[unit.index], self._options.batch
+        path = Bundle.choose(batch.runs_dir, item.scenario.name)
+        if self._journal is not None:
+            self._journal.begin(unit, path)
+        if self._options.on_begin is not None:
+            self._options.on_begin(unit, item)
+        verdict = ""
+        try:
+            if worker is None:
+                run = Run(await play(request(item, batch, path)))
+            else:
+                played: Played = await worker.play(Job(item, _sendable(batch), path))
+                run = Run(played.outcome, unwritten=played.unwritten)
+            verdict = str(run.outcome.verdict.verdict)
+        except HarnessError as error:
+            self._errors.append((unit, error))
+            if self._journal is not None:
+                self._journal.append("run.failed", **unit._asdict(), what=error.what, hint=error.hint)
+            return
+        finally:
+            if self._options.on_end is not None:
+                self._options.on_end(unit, verdict)
+        self._done[unit] = run
+        self._ended(unit, run)
+        self._tell()
+
+    def _ended(self, unit: Unit, run: Run) -> None:
+        verdict = run.outcome.verdict
+        if verdict.interrupted:
+            self._interrupted.add(unit.index)
+        if self._journal is not None:
+            self._journal.end(unit, run.outcome.bundle.path, _brief(verdict))
+
+    def _stop(self, name: str) -> None:
+        self._signal = name
+        if self._journal is not None:
+            self._journal.append("campaign.interrupted", signal=name)
+        for worker in self._workers:
+            worker.stop(name)
+
+    def _hurry(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+
+    # ---- telling ---------------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """Tell the results that are complete and have no incomplete one before them."""
+        while self._told < len(self._planned) and self._complete(self._told):
+            self._tell_one(self._told)
+            self._told += 1
+
+    def _tell_rest(self) -> None:
+        """The campaign ends here, before its time maybe: tell every scenario of which a run has ended."""
+        for index in range(self._told, len(self._planned)):
+            if self._runs(index):
+                self._tell_one(index)
+        self._told = len(self._planned)
+
+    def _complete(self, index: int) -> bool:
+        return index not in self._interrupted and len(self._runs(index)) == self._options.turns[index]
+
+    def _runs(self, index: int) -> tuple[Run, ...]:
+        units = (Unit(index, turn) for turn in range(self._options.turns[index]))
+        return tuple(self._done[unit] for unit in units if unit in self._done)
+
+    def _tell_one(self, index: int) -> None:
+        runs = self._runs(index)
+        result = ScenarioResult(self._planned[index], runs, agree([run.outcome for run in runs]) if runs else None)
+        self._result.results.append(result)
+        if self._options.on_result is not None:
+            self._options.on_result(result)
+
+
+def _sendable(batch: BatchOptions) -> BatchOptions:
+    return replace(batch, head_start=None, on_start=None, on_fail=None, on_done=None)
+
+
+def _brief(verdict: RunVerdict) -> dict[str, Any]:
+    """What the campaign's journal keeps of a verdict: enough for a report if the bundle is removed."""
+    full = verdict.to_json()
+    return {**full, "findings": full["findings"][:1], "checks": [], "notes": []}
+
+
+def _remembered(data: dict[str, Any]) -> RunVerdict:
+    names = set(RunVerdict.__dataclass_fields__)
+    return RunVerdict.from_json({key: value for key, value in data.items() if key in names})

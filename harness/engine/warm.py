@@ -1,0 +1,162 @@
+"""Warm starts: a machine is booted once to a point and saved; scenarios that begin with that boot start from there.
+
+The bytes that the guest sent during that boot are read again at the beginning of each such run, so that the judge
+sees what it sees of a cold one; `target.start` in the journal says how many they are and whose (docs/warm-starts.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from harness.engine.targets import launch_of
+from harness.errors import HarnessError, LabError, UsageError
+from harness.scenario.model import Scenario
+from harness.scenario.steps import Boot
+from harness.targets.accel import choose
+from harness.targets.profile import Profile
+from harness.targets.snapshot import Snapshot
+from harness.targets.snapshot import disks as disks_of
+from harness.targets.snapshot_store import SnapshotStore, snapshot_key, taken_by
+
+if TYPE_CHECKING:
+    from harness.engine.batch import BatchOptions, Planned
+    from harness.targets.argv import Launch
+
+Say = Callable[[str], None]
+
+
+def why_cold(scenario: Scenario, profile: Profile, clock: str, point: str = "") -> str:
+    """Why *scenario* cannot be started from a snapshot made at *point* (default: the end of its own boot step), or
+    nothing if it can.
+    """
+    first = scenario.steps[0] if scenario.steps else None
+    if not isinstance(first, Boot):
+        return "its first step is not boot"
+    until = first.until or profile.guest.ready
+    if not until:
+        return "its boot step waits for the first byte: say `until`, or guest.ready in the image's profile"
+    if point and until != point:
+        return f"its boot step waits for {until}, and the snapshot is made at {point}"
+    if clock not in {"virtual", "wall"}:
+        return f"the clock {clock} begins with the boot"
+    if scenario.respond:
+        return "it has responders, which may have something to do during the boot"
+    if scenario.faults is not None:
+        return "it has faults, which may be due during the boot"
+    lasting = [disk.file.name for _, disk in disks_of(profile) if disk.persist is True]
+    if lasting:
+        return f"the disk {lasting[0]} keeps what is written to it (persist = true)"
+    if profile.boot.esp is not None:
+        return "QEMU cannot save a machine whose disk is a directory (boot.esp)"
+    return ""
+
+
+class Warm:
+    """The snapshots of one batch. A context manager: until its end none of them is removed.
+
+    :param point: pattern of the point; empty: each scenario's own, that of its boot step.
+    :param say: told what takes time.
+    """
+
+    def __init__(self, *, point: str = "", say: Say = lambda _: None, store: SnapshotStore | None = None) -> None:
+        self._point = point
+        self._say = say
+        self._store = store or SnapshotStore()
+        self._found: dict[str, Snapshot | str] = {}  # by key; a text is why there is none
+        self._planned: list[tuple[Scenario, Snapshot | str]] = []  # a text is why it is played cold
+        self._held: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._held:
+            os.close(self._held.pop())
+
+    async def prepare(self, planned: Iterable[Planned], options: BatchOptions) -> None:
+        """Find the snapshot of each run, or make it; a run for which there can be none is to be played cold.
+
+        :raises UsageError: if the batch does not run on a QEMU that the harness starts.
+        """
+        if options.target is not None:
+            raise UsageError("only QEMU can start from a snapshot", "leave out --warm, or --target")
+        for item in planned:
+            if item.scenario.skip:
+                continue
+            cold = why_cold(item.scenario, item.profile, item.clock, self._point)
+            start = cold or await self._find(item, options)
+            self._planned.append((item.scenario, start))
+            if isinstance(start, str):
+                self._say(f"warm: {item.scenario.name} is played cold: {start}")
+        self._store.prune()
+
+    def snapshot(self, scenario: Scenario) -> Snapshot | None:
+        """What the run of *scenario* starts from; None: it boots."""
+        start = self._start(scenario)
+        return start if isinstance(start, Snapshot) else None
+
+    def notes(self, scenario: Scenario) -> tuple[str, ...]:
+        """What the verdict on the run of *scenario* is to say."""
+        start = self._start(scenario)
+        if isinstance(start, Snapshot):
+            sent = f"{len(start.console)} bytes of its console are from there"
+            return (f"warm start from snapshot {start.digest[:16]} at {start.about['at']}: the first {sent}",)
+        return (f"played cold: {start}",) if start else ()
+
+    def _start(self, scenario: Scenario) -> Snapshot | str:
+        return next((start for known, start in self._planned if known == scenario), "")
+
+    async def _find(self, item: Planned, options: BatchOptions) -> Snapshot | str:
+        first = item.scenario.steps[0]
+        point = (first.until if isinstance(first, Boot) else "") or item.profile.guest.ready
+        launch = launch_of(options, item.scenario, item.clock)
+        launch = replace(launch, accel=await choose(launch.accel, item.profile.machine.arch))
+        key = await asyncio.to_thread(snapshot_key, item.profile, launch, point)
+        if key not in self._found:
+            found: Snapshot | str | None = await asyncio.to_thread(self._store.find, key)
+            if found is None:
+                found = await self._make(item, launch, point, key)
+            if isinstance(found, Snapshot):
+                self._held.append(found.hold())
+            self._found[key] = found
+        return self._found[key]
+
+    async def _make(self, item: Planned, launch: Launch, point: str, key: str) -> Snapshot | str:
+        image = item.profile.name
+        self._say(f"warm: booting {image} once to {point} …")
+        began = time.monotonic()
+        try:
+            made = await make_snapshot(item.scenario, item.profile, launch, point, key, self._store)
+        except (HarnessError, TimeoutError) as error:
+            return f"no snapshot of {image} could be made: {getattr(error, 'what', error)}"
+        took, size = time.monotonic() - began, taken_by(made) / 1e6
+        self._say(f"warm: snapshot {made.digest[:16]} of {image} made in {took:.1f} s, {size:.0f} MB")
+        return made
+
+
+async def make_snapshot(
+    scenario: Scenario, profile: Profile, launch: Launch, point: str, key: str, store: SnapshotStore
+) -> Snapshot:
+    """Boot the machine to *point* and save it. With proved frames the point is the first frame, if that comes before:
+    the guest waits there for an answer that the run has to give.
+
+    :raises HarnessError: if the guest does not get there, or the machine cannot be saved.
+    """
+    from harness.engine.booting import Booting
+
+    directory = store.begin()
+    try:
+        launch = replace(launch, vnc=False, gdb=False, share_console=False)
+        async with Booting(scenario, profile, launch, directory.path) as booting:
+            reached = await booting.until(point)
+            about = {"at": reached, **await booting.save()}
+        return await asyncio.to_thread(store.publish, directory, key, {"image": profile.name, "point": point, **about})
+    except OSError as error:
+        raise LabError(f"cannot write a snapshot to {store.root}: {error.strerror}") from error
+    finally:
+        directory.remove()

@@ -1,0 +1,154 @@
+"""What can happen to frames on their way, and the way from one guest to another on which it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.errors import UsageError
+from harness.faults.streams import Stream
+
+What = Literal["partition", "noisy-partition", "unplug", "delay", "loss", "corrupt", "duplicate"]
+COUNTS = ("sent", "delivered", "cut", "lost", "corrupted", "duplicated", "delayed", "overflow", "nobody")
+IN_FLIGHT = 4096  # frames that a delay holds in one direction; more are dropped, and counted
+_HEADER = 14  # bytes of an Ethernet header: addresses and type stay as they are
+_DELAY_MOST = 60_000.0  # ms
+
+
+@dataclass(slots=True, eq=False)
+class Impairment:
+    """One fault of a link, from when it is imposed to when it is undone. `frames` counts those that felt it."""
+
+    number: int
+    what: What
+    between: tuple[str, ...]
+    one_way: bool = False
+    ms: float = 0.0
+    share: float = 1.0
+    frames: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise UsageError(f"{self.what}: the share of the frames should be over 0 and at most 1, not {self.share:g}")
+        if self.what == "delay" and not 0 < self.ms <= _DELAY_MOST:
+            raise UsageError(f"a delay should be more than 0 and at most {_DELAY_MOST:g} ms, not {self.ms:g}")
+
+    @property
+    def unplugs(self) -> tuple[str, ...]:
+        """The nodes whose carrier it takes."""
+        return self.between if self.what in {"noisy-partition", "unplug"} else ()
+
+    def covers(self, sender: str, receiver: str) -> bool:
+        """Whether it is about frames on this way."""
+        if self.what == "unplug":
+            return self.between[0] in {sender, receiver}
+        if self.one_way:
+            return (sender, receiver) == self.between
+        return {sender, receiver} == set(self.between)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the journal tells it."""
+        out: dict[str, Any] = {"fault": self.number, "what": self.what, "between": list(self.between)}
+        if self.one_way:
+            out["one_way"] = True
+        if self.what == "delay":
+            out["ms"] = self.ms
+        if self.what in {"loss", "corrupt", "duplicate"}:
+            out["share"] = self.share
+        return out
+
+
+class Way:
+    """Frames from one guest to another, in order. `counts` says what became of them."""
+
+    def __init__(self, sender: str, receiver: str, deliver: Callable[[Way, bytes], None]) -> None:
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self._name = f"{sender}>{receiver}"
+        self._deliver = deliver
+        self._faults: dict[Impairment, Stream] = {}
+        self._made: dict[str, int] = {}
+        self._held: deque[tuple[float, bytes]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __str__(self) -> str:
+        return self._name
+
+    def impose(self, fault: Impairment, seed: int) -> None:
+        """From the next frame on. Its random stream is that of the n-th fault of its kind on this way."""
+        number = self._made[fault.what] = self._made.get(fault.what, 0) + 1
+        self._faults[fault] = Stream(seed, f"link {fault.what} {self._name} {number}")
+
+    def lift(self, fault: Impairment) -> None:
+        """To the last frame. What a delay holds is handed on at once, where no other delay holds it too."""
+        imposed = self._faults.pop(fault, None) is not None
+        if imposed and fault.what == "delay" and not any(other.what == "delay" for other in self._faults):
+            self._release(everything=True)
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.counts["nobody"] += len(self._held)
+        self._held.clear()
+
+    def take(self, frame: bytes) -> None:
+        """A frame begins its way."""
+        self.counts["sent"] += 1
+        copies, late = 1, 0.0
+        for fault, stream in self._faults.items():
+            if fault.share < 1 and stream.real(0.0, 1.0) >= fault.share:
+                continue
+            fault.frames += 1
+            match fault.what:
+                case "partition" | "noisy-partition" | "unplug":
+                    self.counts["cut"] += 1
+                    return
+                case "loss":
+                    self.counts["lost"] += 1
+                    return
+                case "delay":
+                    late += fault.ms / 1000
+                case "corrupt":
+                    self.counts["corrupted"] += 1
+                    frame = _with_one_bit_turned(frame, stream)
+                case "duplicate":
+                    self.counts["duplicated"] += 1
+                    copies += 1
+        for _ in range(copies):
+            self._pass(frame, late)
+
+    def _pass(self, frame: bytes, late: float) -> None:
+        if not late and not self._held:
+            self._deliver(self, frame)
+        elif len(self._held) >= IN_FLIGHT:
+            self.counts["overflow"] += 1
+        else:
+            self.counts["delayed"] += 1
+            due = asyncio.get_running_loop().time() + late
+            self._held.append((max(due, self._held[-1][0]) if self._held else due, frame))
+            self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is None and self._held:
+            self._timer = asyncio.get_running_loop().call_at(self._held[0][0], self._release)
+
+    def _release(self, *, everything: bool = False) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = asyncio.get_running_loop().time()
+        while self._held and (everything or self._held[0][0] <= now):
+            self._deliver(self, self._held.popleft()[1])
+        self._arm()
+
+
+def _with_one_bit_turned(frame: bytes, stream: Stream) -> bytes:
+    if len(frame) <= _HEADER:
+        return frame
+    bit = stream.below((len(frame) - _HEADER) * 8)
+    changed = bytearray(frame)
+    changed[_HEADER + bit // 8] ^= 1 << bit % 8
+    return bytes(changed)

@@ -1,0 +1,139 @@
+"""Where two runs part that should be the same: the first event that differs, with what was around it in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+from typing import Any
+
+from harness.console.safe import safe
+from harness.errors import UsageError
+from harness.evidence.bundle import Bundle
+from harness.evidence.fingerprint import Trace
+from harness.evidence.journal import read_events
+from harness.judge.proof_check import KIND as PROOF
+from harness.judge.rejudge import recorded, rejudge
+
+CONTEXT = 10  # lines of each run that are shown
+_BEFORE = 6  # of them before the event that differs
+
+Record = tuple[str, ...]
+"""What a fingerprint is made of: `("M", epoch, text)` or `("F", name, digest)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """`event` counts from 1; `first` and `second` are up to ten lines of each run, the one that differs begins with >"""
+
+    event: int
+    what: str
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        return [
+            f"first difference: {self.what}",
+            *(f"  run 1  {line}" for line in self.first),
+            *(f"  run 2  {line}" for line in self.second),
+        ]
+
+
+def parting(first: Bundle, second: Bundle) -> Divergence | None:
+    """Judge both bundles again and find the first event of their fingerprints that differs; None if none does.
+
+    :raises UsageError: if a bundle is damaged or gone.
+    """
+    ours, theirs = _trace(first), _trace(second)
+    found = compare(ours, theirs)
+    if found is None:
+        return None
+    at = found.event - 1
+    if at < min(len(ours), len(theirs)) and ours[at][:2] == theirs[at][:2] == ("F", PROOF):
+        return compare(list(_proved(first)), list(_proved(second))) or found  # one digest of many frames: which?
+    return found
+
+
+def compare(ours: Sequence[Record], theirs: Sequence[Record]) -> Divergence | None:
+    """The first record that differs."""
+    for index, (mine, other) in enumerate(zip_longest(ours, theirs)):
+        if mine != other:
+            what = _sentence(index, mine, other)
+            return Divergence(index + 1, what, _around(ours, index), _around(theirs, index))
+    return None
+
+
+def tails(first: Bundle, second: Bundle) -> Divergence:
+    """For runs whose fingerprints are equal although they ended differently: the last that both have in common.
+
+    :raises UsageError: if a bundle is damaged or gone.
+    """
+    records = _trace(first)
+    what = f"none of the {len(records)} events of the fingerprint: the runs part after its end"
+    around = _around(records, len(records))
+    return Divergence(len(records) + 1, what, around, around)
+
+
+def _trace(bundle: Bundle) -> list[Record]:
+    if not bundle.journal.is_file():
+        raise UsageError(f"the bundle {bundle.path} is gone")
+    trace = Trace()
+    rejudge(bundle, recorded(bundle)[0], trace)
+    return trace.records
+
+
+def _proved(bundle: Bundle) -> Iterator[Record]:
+    """The frames that were proved, one by one."""
+    for event in read_events(bundle.journal):
+        if event.kind == "proof":
+            columns = zip(event.data["us"], event.data["crc"], event.data["digest"], strict=True)
+            for number, (us, crc, digest) in enumerate(columns, int(event.data["first"])):
+                yield "F", f"frame {number} at {us} us, tiles {crc}", str(digest)
+
+
+def _sentence(index: int, mine: Record | None, other: Record | None) -> str:
+    number = f"event {index + 1} of the fingerprint"
+    if mine is None or other is None:
+        longer, shorter = (1, 2) if other is None else (2, 1)
+        return f"{number}: {_told(mine or other or ())} in run {longer}, and run {shorter} had ended before it"
+    if mine[0] == other[0] == "F" and mine[1] == other[1]:
+        return f"{number}: the pixels of {mine[1]} (digest {mine[2]} in run 1, {other[2]} in run 2)"
+    if mine[0] == other[0] == "M":
+        times = _ready(mine[2]), _ready(other[2])
+        if None not in times and times[0] != times[1]:
+            return f"{number}: the guest's time at {mine[2]}, which is {other[2]} in run 2"
+    return f"{number}: {_told(mine)} in run 1, {_told(other)} in run 2"
+
+
+def _ready(text: str) -> str | None:
+    """The guest time of a rendezvous (docs/protocol.md)."""
+    parts = text.split(":")
+    return parts[3] if parts[:2] == ["RAYOS_CONTROL", "READY"] and len(parts) == 4 else None
+
+
+def _told(record: Record) -> str:
+    if record[0] == "M":
+        return f"the marker {safe(record[2], 200)}"
+    return f"{safe(record[1], 100)} with the digest {record[2]}"
+
+
+def _around(records: Sequence[Record], index: int) -> tuple[str, ...]:
+    start = max(0, index - _BEFORE)
+    lines = [
+        f"{'>' if number == index else ' '} {number + 1:>5}  {_line(records[number])}"
+        for number in range(start, min(len(records), start + CONTEXT))
+    ]
+    if index >= len(records):
+        lines.append(f"> {len(records) + 1:>5}  (nothing more)")
+    return tuple(lines[-CONTEXT:])
+
+
+def _line(record: Record) -> str:
+    if record[0] == "M":
+        boot = f"  (boot {int(record[1]) + 1})" if record[1] != "0" else ""
+        return f"{safe(record[2], 200)}{boot}"
+    return f"[frame] {safe(record[1], 100)}  {record[2]}"

@@ -1,0 +1,28 @@
+"""The pages of one run: `junit.xml` and `report.html` in its bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.engine.run import RunOutcome
+
+
+def write_pages(outcome: RunOutcome) -> list[tuple[Path, str]]:
+    """Write them; they are *about* the run, so one that cannot be written (file, why) is told and raises nothing."""
+    from harness.report.html import write_report
+    from harness.report.junit import write_junit
+    from harness.report.summary import check_lines, run_json
+
+    bundle = outcome.bundle
+    unwritten: list[tuple[Path, str]] = []
+    try:
+        write_junit(bundle.path / "junit.xml", [run_json(outcome)], [check_lines(outcome.verdict)])
+    except OSError as error:
+        unwritten.append((bundle.path / "junit.xml", error.strerror or str(error)))
+    try:
+        write_report(bundle, outcome.verdict)
+    except OSError as error:
+        unwritten.append((bundle.path / "report.html", error.strerror or str(error)))
+    return unwritten
