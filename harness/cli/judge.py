@@ -34,6 +34,10 @@ def command(bundle: Path, scenario_file: Path | None, every_check: bool, as_json
     from harness.report.summary import batch_json, run_json, run_lines
 
     opened = Bundle.open(bundle.absolute())
+    if (opened.path / "inputs/cluster.json").is_file():
+        from harness.cli.judge_cluster import judge
+
+        return judge(opened, scenario_file, every_check=every_check, as_json=as_json)
     stored, manifest = recorded(opened)
     scenario = stored
     if scenario_file is not None:

@@ -27,6 +27,15 @@ def clock_option(function: F) -> F:
     )(function)
 
 
+def run_clock_option(function: F) -> F:
+    """`--clock` of a command whose runs can be recorded, None if not given."""
+    return click.option(
+        "--clock",
+        type=click.Choice(["virtual", "wall", "record"]),
+        help="Clock instead of the image's default; record: keep a log for `harness replay`.",
+    )(function)
+
+
 def accel_option(function: F) -> F:
     """`--accel`."""
     return click.option(

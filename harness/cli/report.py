@@ -78,11 +78,16 @@ class Report:
         for file, why in write_pages(outcome) if unwritten is None else unwritten:
             self._not_written(file, why, kept)
 
-    def finish(self, result: BatchResult | CampaignResult) -> int:
-        """Say how the batch ended; returns its exit code."""
+    def finish(self, result: BatchResult | CampaignResult, campaign: Path | None = None) -> int:
+        """Say how the batch ended; returns its exit code.
+
+        :param campaign: folder of the campaign that it belongs to.
+        """
         from harness.report.summary import batch_json
 
         batch = batch_json(self._runs, interrupted=result.interrupted)
+        if campaign is not None:
+            batch["campaign"] = str(campaign)
         if len(self._runs) > 1:
             counts = Counter(run["verdict"] for run in self._runs)
             say_lines([", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))])

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.common import refuse_unwritable
-from harness.cli.options import accel_option, clock_option, json_option, junit_option, runs_dir_option
+from harness.cli.common import refuse_unwritable, say
+from harness.cli.options import accel_option, json_option, junit_option, run_clock_option, runs_dir_option
 
 if TYPE_CHECKING:
-    from harness.engine.batch import Planned
     from harness.engine.context import Context
-    from harness.engine.run import RunOutcome
     from harness.judge.verdict import RunVerdict
+
+_SHARE = 0.05  # of a batch's reproducible scenarios are played twice
 
 
 @click.command("run")
-@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("scenarios", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--image", help="Image to run on instead of the scenario's: a name, a profile or an image file.")
 @click.option(
     "--target", type=click.Path(path_type=Path), help="Target file (TOML) of a board or a recording, instead of QEMU."
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed instead of the scenario's.")
-@clock_option
+@run_clock_option
 @accel_option
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Runs at once.")
+@click.option("--repeat", type=click.IntRange(1), help="Play each scenario so often, and compare the runs.")
+@click.option(
+    "--repeat-share",
+    type=click.FloatRange(0, 1),
+    default=_SHARE,
+    show_default=True,
+    help="Without --repeat: share of the reproducible scenarios that are played twice; 0 turns it off.",
+)
+@click.option(
+    "--campaign",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep a journal of the batch, and its bundles, in this new folder, so that it can be resumed.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Finish the campaign in this folder: what has not been played yet is.",
+)
+@click.option("--warm", is_flag=True, help="Boot each image once, and start every scenario from there.")
+@click.option(
+    "--warm-until", metavar="PATTERN", help="As --warm, for the scenarios whose boot step waits for this pattern."
+)
 @junit_option
 @runs_dir_option
 @click.option(
@@ -45,13 +71,22 @@ if TYPE_CHECKING:
 )
 @click.option("--checks", "every_check", is_flag=True, help="List every check, also of runs that pass.")
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
     scenarios: tuple[Path, ...],
     image: str | None,
     target: Path | None,
     seed: int | None,
     clock: Any,
     accel: str,
+    jobs: int,
+    repeat: int | None,
+    repeat_share: float,
+    campaign: Path | None,
+    resume: Path | None,
+    warm: bool,
+    warm_until: str | None,
     junit: Path | None,
     runs_dir: Path,
     update_goldens: bool,
@@ -65,43 +100,90 @@ def command(
     \b
     Examples:
       harness run scenarios/smoke/first-light.toml
-      harness run scenarios/smoke --junit report.xml
+      harness run scenarios/smoke --junit report.xml --jobs 2
       harness run scenarios/smoke/first-light.toml --seed 7 --clock wall --checks
+      harness run scenarios/smoke/first-light.toml --repeat 3
+      harness run scenarios/smoke/first-light.toml --warm
     """
+    from harness.cli import campaigns
     from harness.cli.report import Report
-    from harness.engine.batch import BatchOptions, plan, run_planned
+    from harness.engine.batch import BatchOptions, plan, require_images
+    from harness.engine.campaign import CampaignOptions, ScenarioResult, run_campaign
+    from harness.engine.inputs import describe
+    from harness.engine.repeats import turns
+    from harness.evidence.campaign import CampaignJournal
+    from harness.report.fleet import FleetProgress
     from harness.report.progress import Progress
     from harness.scenario.files import collect
 
     refuse_unwritable(junit)
-    progress = Progress(enabled=not as_json)
-    report = Report(junit=junit, every_check=every_check, as_json=as_json)
+    campaigns.refuse_together(context)
+    with ExitStack() as at_end:
+        wanted = campaigns.wanted(context)
+        journal = None
+        if resume is not None:
+            journal = at_end.enter_context(closing(CampaignJournal.resume(resume.absolute())))
+            wanted = campaigns.as_begun(context, wanted, journal)
+        elif not scenarios:
+            raise click.UsageError("no scenario is named, and no campaign to --resume", context)
+        folder = campaign or resume
+        options = BatchOptions(
+            runs_dir=campaigns.runs_folder(wanted, folder.absolute() if folder else None, runs_dir),
+            image=wanted["image"],
+            target=Path(wanted["target"]) if wanted["target"] else None,
+            seed=wanted["seed"],
+            clock=wanted["clock"],
+            accel=wanted["accel"],
+            update_goldens=update_goldens,
+            add_goldens=add_goldens,
+            vnc=pause_on_fail,
+            gdb=pause_on_fail,
+            share_console=pause_on_fail,
+        )
+        planned = plan(collect(map(Path, wanted["scenarios"]), wanted["seed"]), options)
+        once = update_goldens or add_goldens
+        counts = turns(planned, options, 1 if once else wanted["repeat"], wanted["repeat_share"])
+        require_images(planned, options)
+        if journal is not None:
+            campaigns.refuse_changes(journal, describe(planned, counts))
+        elif campaign is not None:
+            folder = campaign.absolute()
+            journal = at_end.enter_context(closing(CampaignJournal.create(folder, wanted, describe(planned, counts))))
+        if warm or warm_until:
+            from harness.engine.warm import warmed
 
-    def done(planned: Planned, outcome: RunOutcome | None) -> None:
-        progress.close()
-        report.add(planned, outcome)
+            options = at_end.enter_context(warmed(planned, options, point=warm_until or "", say=say))
+        report = Report(junit=junit, every_check=every_check, as_json=as_json)
+        progress = Progress(enabled=not as_json and jobs == 1)
+        done_before = len(journal.progress.finished) if journal is not None else 0
+        fleet = FleetProgress(sum(counts) - done_before, enabled=not as_json and jobs > 1)
+        at_end.callback(progress.close)
+        at_end.callback(fleet.close)
 
-    options = BatchOptions(
-        runs_dir=runs_dir,
-        image=image,
-        target=target,
-        seed=seed,
-        clock=clock,
-        accel=accel,
-        update_goldens=update_goldens,
-        add_goldens=add_goldens,
-        vnc=pause_on_fail,
-        gdb=pause_on_fail,
-        share_console=pause_on_fail,
-        on_start=progress.attach,
-        on_fail=_pauser(progress) if pause_on_fail else None,
-        on_done=done,
-    )
-    try:
-        result = run_planned(plan(collect(scenarios, seed), options), options)
-    finally:
-        progress.close()
-    return report.finish(result)
+        def done(result: ScenarioResult) -> None:
+            progress.close()
+            fleet.close()
+            report.result(result)
+
+        result = asyncio.run(
+            run_campaign(
+                planned,
+                CampaignOptions(
+                    batch=replace(
+                        options, on_start=progress.attach, on_fail=_pauser(progress) if pause_on_fail else None
+                    ),
+                    turns=counts,
+                    jobs=jobs,
+                    worker="harness.cli.worker",
+                    journal=journal,
+                    on_result=done,
+                    on_begin=lambda unit, item: fleet.begin(unit, item.scenario.name),
+                    on_end=fleet.end,
+                ),
+            )
+        )
+        fleet.close()
+        return campaigns.finish(report, result, journal)
 
 
 def _pauser(progress: Any) -> Any:

@@ -1,6 +1,6 @@
 """A worker process of `harness run --jobs N`: plays the runs that come in over a socket, writes their pages, answers.
 
-SIGTERM interrupts the run under way, and no other is begun.
+SIGTERM or SIGINT interrupts the run under way, and no other is begun.
 """
 
 from __future__ import annotations

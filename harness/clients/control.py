@@ -8,13 +8,17 @@ from typing import Any, Self
 
 from harness.clients.codec import SEQUENCE_LIMIT, ControlDecoder, Garbage, Reply, encode, pick
 from harness.console.types import BytePort
-from harness.errors import ProtocolError, TargetLost, UsageError
+from harness.errors import LabError, ProtocolError, TargetLost, UsageError
 from harness.evidence.journal import Journal
 from harness.timeouts import TIMEOUTS, host
 
 REPEATS = 3  # further attempts of one command; a line that damages four answers in a row is broken, not noisy
 Send = Callable[[bytes], Awaitable[None]]
 _NOTED = 100  # damaged and stray lines that go to the journal; a guest may send them without end
+
+
+class ForgottenError(LabError):
+    """The machine began anew before it answered: the command went with it."""
 
 
 class ControlLink:
@@ -52,7 +56,7 @@ class ControlLink:
         self.last_sequence = 0  # of the last command of this boot, 0 before the first
         self._turn = asyncio.Lock()
         self._expected: int | None = None
-        self._inbox: asyncio.Queue[Reply | Garbage | TargetLost] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Reply | Garbage | LabError] = asyncio.Queue()
         self._decoder = ControlDecoder()
         self._lost: TargetLost | None = None
         self._noted = 0
@@ -83,6 +87,9 @@ class ControlLink:
         """A new boot epoch begins: what was half received belongs to the old one."""
         self._decoder = ControlDecoder()
         self._lost = None
+        if self._expected is not None:
+            self._journal.append("control.forgotten", cseq=self._expected)
+            self._inbox.put_nowait(ForgottenError(f"control command {self._expected} was lost with its machine"))
         self.last_sequence = 0
 
     async def command(self, payload: str, timeout: float | None = None) -> Reply:
@@ -93,6 +100,7 @@ class ControlLink:
         :raises TimeoutError: if the guest did not answer in time.
         :raises harness.errors.ProtocolError: if answers came, but `REPEATS` + 1 of them could not be read.
         :raises harness.errors.TargetLost: if the port is gone.
+        :raises ForgottenError: if the machine was started anew meanwhile.
         """
         limit = host(TIMEOUTS.control_reply) if timeout is None else timeout
         async with self._turn:
@@ -151,7 +159,7 @@ class ControlLink:
         except TimeoutError:
             return "silence"
         match got:
-            case TargetLost():
+            case LabError():
                 raise got
             case Garbage(why=why):
                 return why

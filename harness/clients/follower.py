@@ -72,6 +72,10 @@ class SceneFollower:
             raise self._trouble
         return self._scene
 
+    def adopt(self, scene: Scene) -> None:
+        """Go on from *scene*: somebody who saw each frame of the last command knows in which tick clients died."""
+        self._scene = scene.fork()
+
     @property
     def claim(self) -> Claim | None:
         """The newest frame that the guest claimed in this boot; None if it claimed none."""

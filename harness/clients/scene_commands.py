@@ -19,11 +19,25 @@ _WINDOW_LIMIT = 96
 _WIDTHS, _HEIGHTS, _PLACES = range(48, 993), range(40, 769), range(-4096, 4096)
 _ON = range(2)
 _CRASHES = frozenset(
-    ("ud", "pf", "de", "panic", "triple", "cliloop", "clihlt", "spin", "silent", "flood", "noise", "reboot")
+    (
+        "ud",
+        "pf",
+        "de",
+        "panic",
+        "triple",
+        "cliloop",
+        "clihlt",
+        "spin",
+        "silent",
+        "flood",
+        "noise",
+        "reboot",
+        "compositor",
+    )
 )
 _STRESS = frozenset(("cpu", "memory", "disk", "clients"))
 _PERF = frozenset(("present", "commit", "input", "alloc", "disk", "wire"))
-_DISK = frozenset(("append", "flush", "read", "state"))
+_DISK = frozenset(("append", "store", "flush", "read", "trim", "limit", "state"))
 
 
 def soak_window(index: int, number: int) -> Birth:
@@ -169,8 +183,13 @@ def _net(scene: Scene, a: Words) -> None:
 
 
 def _crash(scene: Scene, a: Words) -> None:
-    if a.word("kind") not in _CRASHES:
+    kind = a.word("kind")
+    if kind not in _CRASHES:
         raise a.wrong("there is no such kind")
+    if kind == "compositor":
+        for client in tuple(scene.desk.stack):
+            scene.client_died(client.id)
+        scene.desk.restart()
     a.skip()
 
 
@@ -196,7 +215,19 @@ COMMANDS: Mapping[str, Handler] = {
     "net": _net,
     "crash": _crash,
     **dict.fromkeys(
-        ("hello", "frame", "query", "scenario", "milestone", "verify", "complete", "client", "poweroff", "exit"),
+        (
+            "hello",
+            "frame",
+            "query",
+            "scenario",
+            "milestone",
+            "verify",
+            "complete",
+            "client",
+            "poweroff",
+            "exit",
+            "integrity",
+        ),
         _nothing,
     ),
 }

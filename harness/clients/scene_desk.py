@@ -199,6 +199,11 @@ class Desk:
     def _ticking(self) -> list[Client]:
         return sorted((c for c in self.stack if (c.visible or c.slow) and c.ticking and not c.idle), key=lambda c: c.id)
 
+    def restart(self) -> None:
+        """The compositor died, with all its windows, and is there again as after a boot."""
+        self.cursor, self.light, self.keyboard = None, False, Keyboard()
+        self.turn.damage.add(DESKTOP)
+
     def theme(self, *, light: bool) -> None:
         """The compositor's colours; every client is told."""
         self.light = light

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from harness.console.distortion import Distortion, Stall
 from harness.console.rawlog import RAW_CAP, RawLog
 from harness.console.types import BytePort, Chunk
+from harness.errors import LabError
 from harness.evidence.journal import Journal
 
 _SEND_PIECE = 4096  # bytes of one `console.send` event
@@ -50,6 +52,12 @@ class Console:
         self._sending = asyncio.Lock()
         self._moved = asyncio.Event()
         self._unfinished = b""
+        self._distortion: Distortion | None = None
+
+    @property
+    def received(self) -> int:
+        """Bytes in the raw log."""
+        return self._log.kept
 
     @property
     def unfinished(self) -> bytes:
@@ -70,6 +78,7 @@ class Console:
             now = loop.time()
             credit, refilled = min(credit + (now - refilled) * _RATE, _BURST) - 1, now
             await asyncio.sleep(_GATHER_S if credit < 0 else 0)  # 0: the port may always have more, others must run too
+        self.mend()
         self._journal.append("serial.end", kept=self._log.kept, dropped=self._log.dropped)
         self.ended = True
         self._moved.set()
@@ -93,9 +102,33 @@ class Console:
 
     async def drained(self) -> None:
         """Return once every byte that has arrived so far was handed to the listeners."""
-        while not self.ended and self._port.unread():
+        while not self.ended and (self._port.unread() or self._stalled):
             self._moved.clear()
             await self._moved.wait()
+
+    def distort(self, distortion: Distortion) -> None:
+        """From now on the line is a bad one: *distortion* decides what comes of each byte.
+
+        Writes `line.bad` {offset}, and then `line.damage` {changed, lost} (`harness.console.distortion.Passed`) before
+        the `serial` event of what is left of a piece.
+
+        :raises harness.errors.LabError: if it is a bad one already.
+        """
+        if self._distortion is not None:
+            raise LabError("the serial line is a bad one already", "let one fault of the line come after the other")
+        self._distortion = distortion
+        self._journal.append("line.bad", offset=self._log.kept)
+
+    def mend(self) -> None:
+        """The line is good again; what it held back comes now. Writes `line.good` {offset} if it was a bad one."""
+        distortion, self._distortion = self._distortion, None
+        if distortion is not None:
+            self._journal.append("line.good", offset=self._log.kept)
+            self._take(distortion.release())
+
+    @property
+    def _stalled(self) -> bool:
+        return isinstance(self._distortion, Stall)
 
     def close(self) -> None:
         """Close the raw log (the port belongs to the target); calling it twice is fine."""
@@ -104,6 +137,11 @@ class Console:
     def _take(self, data: bytes) -> None:
         full = self._log.dropped > 0
         offset = self._log.kept
+        if self._distortion is not None:
+            passed = self._distortion.take(data, offset)
+            data = passed.data
+            if passed.changed or passed.lost:
+                self._journal.append("line.damage", changed=passed.changed, lost=passed.lost)
         kept = self._log.append(data)
         host_ns = self._stamp()
         if kept:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from harness.clients.control import ForgottenError
 from harness.engine.commanding import exchange, rendezvous, watch_ready
 from harness.engine.context import Context, StepFailedError
 from harness.engine.waits import Deadline, StepTimeoutError
@@ -44,7 +45,14 @@ async def command(ctx: Context, index: int, step: s.Command) -> None:
 
 
 async def _command(ctx: Context, payload: str, deadline: Deadline, refused: str = "", *, counts: bool = True) -> None:
-    reply = await exchange(ctx, payload, deadline)
+    try:
+        reply = await exchange(ctx, payload, deadline)
+    except ForgottenError:
+        if ctx.injector is None:
+            raise
+        await ctx.guarded(ctx.injector.settled(), deadline)  # a fault in the middle of it; now the guest waits again
+        await ctx.injector.at_rendezvous(counts=counts)
+        return
     if refused:
         if reply.ok or reply.reason != refused:
             got = "it was accepted" if reply.ok else f"it was refused with {reply.reason}"
@@ -67,6 +75,8 @@ async def frames(ctx: Context, index: int, step: s.Frames) -> None:
 
 async def recover(ctx: Context, index: int, step: s.Recover) -> None:
     """Tick by tick, so that no more of them pass than it takes."""
+    if ctx.injector is not None:
+        await ctx.injector.release()
     faults, deadline = ctx.evaluator.faults, ctx.deadline(step.timeout, TIMEOUTS.step)
     for _ in range(step.ticks):
         if faults is None or faults.recovered:

@@ -16,7 +16,7 @@ from harness.targets.profile import Profile
 
 if TYPE_CHECKING:
     from harness.engine.context import Context
-    from harness.engine.warm import Warm
+    from harness.engine.warm import Starts
     from harness.judge.verdict import RunVerdict
     from harness.targets.birth import HeadStart
 
@@ -37,7 +37,7 @@ class BatchOptions:
     gdb: bool = False
     share_console: bool = False
     head_start: HeadStart | None = None  # the machine of the one run of this batch, on its way already
-    warm: Warm | None = None  # the snapshots that runs start from
+    warm: Starts | None = None  # the snapshots that runs start from
     on_start: Callable[[Context], None] | None = None
     on_fail: Callable[[Context, RunVerdict], Any] | None = None
     on_done: Callable[[Planned, RunOutcome | None], None] | None = None  # called after each run, None for a skipped one
@@ -71,6 +71,11 @@ def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
     planned = []
     for scenario in scenarios:
         chosen = scenario if options.seed is None else replace(scenario, seed=options.seed)
+        if chosen.several:
+            from harness.fleet.run import plan_cluster
+
+            planned.append(plan_cluster(chosen, options))
+            continue
         name = options.image or chosen.image
         if not name:
             raise UsageError(

@@ -60,11 +60,11 @@ class Booting:
     def __init__(self, scenario: Scenario, profile: Profile, launch: Launch, folder: Path) -> None:
         first = scenario.steps[0]
         if not isinstance(first, Boot):
-            raise ValueError(f"the first step of {scenario.name} is not boot")
+            raise TypeError(f"the first step of {scenario.name} is not boot")
         self._step = first
         self._profile = profile
         self._folder = folder
-        self._target = QemuTarget(profile, launch, ram=folder / "ram")
+        self._target = QemuTarget(profile, launch, save_in=folder)
         facts = GuestFacts.of(profile, launch.clock, None)
         schema = load_schema(profile.guest.schema) if profile.guest.schema else PLAN
         alone = replace(scenario, steps=(first,), proof=None, respond=(), faults=None)
@@ -86,8 +86,8 @@ class Booting:
         try:
             await self._target.start(self._journal)
             self._ending.push_async_callback(self._target.stop)
-            for work in (self._console, *self._gathered.values()):
-                self._ending.push_async_callback(_end, asyncio.create_task(work.run()))
+            for work in (self._console.run(), *(gathered.run() for gathered in self._gathered.values())):
+                self._ending.push_async_callback(_end, asyncio.create_task(work))
         except BaseException:
             await self._ending.aclose()
             raise
@@ -110,7 +110,10 @@ class Booting:
             return seen() or self._evaluator.departure.announced is not None
 
         self._journal.append("step.begin", index=0, do=self._step.do, what=f"boot to {point}")
-        ways = [asyncio.create_task(waits.until(settled, deadline)), asyncio.create_task(self._target.wait_exit())]
+        ways: list[asyncio.Task[Any]] = [
+            asyncio.create_task(waits.until(settled, deadline)),
+            asyncio.create_task(self._target.wait_exit()),
+        ]
         if "proof" in self._gathered:
             ways.append(asyncio.create_task(self._gathered["proof"].line.wait()))
         try:
@@ -147,7 +150,7 @@ class Booting:
         for name, gathered in self._gathered.items():
             if gathered.data:
                 (self._folder / name).write_bytes(gathered.data)
-        await save_machine(qmp, self._profile, self._folder)
+        await save_machine(qmp, self._folder)
         for number, copy in enumerate(files.disks.values()):
             shutil.copyfile(copy, self._folder / f"disk-{number}")
         if files.firmware is not None:

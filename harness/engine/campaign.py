@@ -123,7 +123,7 @@ class _Campaign:
             verdict = finished(Path(data["bundle"])) or _remembered(data)
             self._done[unit] = Run(self._outcome(unit, verdict, Path(data["bundle"])), fresh=False, unwritten=[])
         for unit, path in journal.progress.begun.items():
-            verdict = finished(path) or bury(path, self._planned[unit.index].scenario)
+            verdict = finished(path) or bury(path, self._planned[unit.item].scenario)
             run = Run(self._outcome(unit, verdict, path), fresh=False)
             died = verdict.first_cause is not None and verdict.first_cause.cause == "harness-died"
             if died or verdict.interrupted:
@@ -133,7 +133,7 @@ class _Campaign:
                 self._done[unit] = run
 
     def _outcome(self, unit: Unit, verdict: RunVerdict, path: Path) -> RunOutcome:
-        item = self._planned[unit.index]
+        item = self._planned[unit.item]
         return RunOutcome(verdict, Bundle(path), item.scenario, item.clock)
 
     # ---- playing ---------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class _Campaign:
                 await worker.close()
 
     async def _unit(self, unit: Unit, worker: Worker | None) -> None:
-        item, batch = self._planned[unit.index], self._options.batch
+        item, batch = self._planned[unit.item], self._options.batch
         path = Bundle.choose(batch.runs_dir, item.scenario.name)
         if self._journal is not None:
             self._journal.begin(unit, path)
@@ -189,7 +189,7 @@ class _Campaign:
     def _ended(self, unit: Unit, run: Run) -> None:
         verdict = run.outcome.verdict
         if verdict.interrupted:
-            self._interrupted.add(unit.index)
+            self._interrupted.add(unit.item)
         if self._journal is not None:
             self._journal.end(unit, run.outcome.bundle.path, _brief(verdict))
 
@@ -241,7 +241,7 @@ def _sendable(batch: BatchOptions) -> BatchOptions:
 def _brief(verdict: RunVerdict) -> dict[str, Any]:
     """What the campaign's journal keeps of a verdict: enough for a report if the bundle is removed."""
     full = verdict.to_json()
-    return {**full, "findings": full["findings"][:1], "checks": [], "notes": []}
+    return {**full, "findings": full["findings"][:1], "checks": [], "notes": [], "faults": []}
 
 
 def _remembered(data: dict[str, Any]) -> RunVerdict:

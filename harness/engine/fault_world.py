@@ -10,6 +10,9 @@ from harness.errors import LabError
 from harness.timeouts import TIMEOUTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.console.pump import Console
     from harness.engine.context import Context
     from harness.evidence.journal import Event, Journal
     from harness.markers.types import Marker
@@ -38,6 +41,14 @@ class RunWorld:
     @property
     def journal(self) -> Journal:
         return self._ctx.journal
+
+    @property
+    def console(self) -> Console:
+        return self._ctx.console
+
+    @property
+    def folder(self) -> Path:
+        return self._ctx.bundle.path
 
     @property
     def qmp(self) -> QmpSession:

@@ -28,6 +28,8 @@ from harness.scenario.faulting import Fault, When
 
 if TYPE_CHECKING:
     from harness.engine.context import Context
+    from harness.engine.disk_audit import DiskAudit
+    from harness.engine.symbol_trigger import SymbolTrigger
     from harness.markers.types import Marker
 
 _FRAME = re.compile(r"\bframe=([0-9]{1,10})\b")
@@ -83,10 +85,29 @@ class Injector:
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_once = ctx.clock != "virtual"
         ctx.evaluator.on_marker.append(self._marker)
+        self._disturbing = 0  # faults that are being injected in the middle of what the guest does
+        self._undisturbed = asyncio.Event()
+        self._undisturbed.set()
+        self._symbols: SymbolTrigger | None = None
         for armed in self.armed:
             ctx.journal.append("fault.armed", name=armed.fault.name, when=str(armed.fault.when))
             if armed.fault.when.unit == "host_s":
                 self._later(self._at_host_time(armed))
+        at_symbols = [a for a in self.armed if a.fault.when.unit == "symbol"]
+        if at_symbols:
+            from harness.engine.symbol_trigger import SymbolTrigger
+
+            self._symbols = SymbolTrigger(ctx, at_symbols, self.reached)
+        at_blocks = [a for a in self.armed if a.fault.when.unit == "block"]
+        if at_blocks:
+            from harness.engine.block_trigger import BlockTrigger
+
+            self._later(BlockTrigger(ctx, at_blocks, self.reached).run())
+        self._audit: DiskAudit | None = None
+        if any(a.fault.recover is not None and a.fault.recover.disk for a in self.armed):
+            from harness.engine.disk_audit import DiskAudit
+
+            self._audit = DiskAudit(ctx.target, ctx.journal)
 
     # ---- instants ------------------------------------------------------------------------------------------------
 
@@ -100,6 +121,13 @@ class Injector:
         self._rendezvous += counts
         while await self._next_due():
             pass
+        watch = self._ctx.evaluator.faults
+        if self._audit is not None and watch is not None and watch.awaits_disk:
+            self._audit.look()
+
+    async def settled(self) -> None:
+        """Return once nothing is injected in the middle of what the guest does."""
+        await self._undisturbed.wait()
 
     def ticks(self, most: int) -> int:
         """How many ticks may pass, of *most*, before something could be due."""
@@ -118,16 +146,33 @@ class Injector:
         """A breakpoint or a block request of *armed* came; the machine stands still. Inject it if it was the one."""
         armed.seen += 1
         if not armed.spent and armed.seen >= armed.due:
-            async with self._turn:
+            # Not in the turn of the others: who has it may wait for a guest that cannot go on before this is done.
+            self._disturbing += 1
+            self._undisturbed.clear()
+            try:
                 await self._inject(armed)
+            finally:
+                self._disturbing -= 1
+                if not self._disturbing:
+                    self._undisturbed.set()
+
+    async def release(self) -> None:
+        """Take back what lasts without an `until`: the guest is to recover now."""
+        async with self._turn:
+            for taken in [t for t in reversed(self._open) if not _end_unit(t.fault)]:
+                await self._undo(taken, "the guest is to recover")
 
     async def close(self, *, steps_done: bool) -> None:
         """Nothing is injected any more; what lasts is taken back, as far as the target is there."""
+        if self._symbols is not None:
+            await self._symbols.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for taken in list(reversed(self._open)):
             await self._undo(taken, "the steps are over" if steps_done else "the run is over")
+        if self._audit is not None and steps_done:
+            self._audit.look()
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -186,6 +231,8 @@ class Injector:
             journal.append("fault.failed", name=fault.name, n=armed.fired, what=what)
             return
         now = self._ctx.evaluator.clock.now_us
+        if now is None and self._ctx.profile.clock.rendezvous:
+            now = 0  # it has not told its time yet: it boots
         journal.append("fault.injected", name=fault.name, n=armed.fired, guest_us=now, frame=self._frame, done=done)
         if fault.do.lasting:
             self._open.append(self._opened(fault, armed.fired, done))

@@ -48,6 +48,8 @@ def differences(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, 
         gone = [item["scenario"] for item in before if item["scenario"] not in {i["scenario"] for i in now}]
         new = [item["scenario"] for item in now if item["scenario"] not in {i["scenario"] for i in before}]
         told = [f"the scenario {name} is gone" for name in gone] + [f"the scenario {name} is new" for name in new]
+        if not told and len(before) != len(now):
+            told = [f"there were {len(before)} scenarios, and now there are {len(now)}"]
         return told or ["the scenarios come in another order"]
     found: dict[str, None] = {}
     for was, item in zip(before, now, strict=True):
@@ -61,7 +63,9 @@ def differences(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, 
         elif was["image_sha256"] != item["image_sha256"]:
             found[f"the profile of the image {item['image']} says something else"] = None
         if was["clock"] != item["clock"]:
-            found[f"the scenario {item['scenario']} runs on the {item['clock']} clock, and ran on {was['clock']}"] = None
+            found[f"the scenario {item['scenario']} runs on the {item['clock']} clock, and ran on {was['clock']}"] = (
+                None
+            )
         if was["turns"] != item["turns"]:
             found[f"the scenario {item['scenario']} is played {item['turns']} times, and was {was['turns']}"] = None
     return list(found)

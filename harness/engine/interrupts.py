@@ -17,7 +17,7 @@ from harness.verdicts import EXIT_INTERRUPTED
 class _Signals:
     """Who wants to hear of the signals of one event loop, outermost first, and what came so far."""
 
-    hear: list[Callable[[str], None]] = field(default_factory=list)
+    hear: list[Callable[[str], object]] = field(default_factory=list)
     hurry: Callable[[], None] | None = None
     came: list[str] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ _current: ContextVar[_Signals | None] = ContextVar("signals", default=None)  # o
 
 
 @contextmanager
-def interruptions(tell: Callable[[str], None], hurry: Callable[[], None] | None = None) -> Iterator[None]:
+def interruptions(tell: Callable[[str], object], hurry: Callable[[], None] | None = None) -> Iterator[None]:
     """The first SIGINT or SIGTERM calls *tell* with its name, so that what is under way ends in order.
 
     Where it is used inside of itself (a run inside a campaign), each *tell* is called, the outermost first. The outer

@@ -103,10 +103,10 @@ class Worker:
         return await self._dead(job)
 
     def stop(self, name: str) -> None:
-        """End the run that is under way in order, as the signal *name* asks; after 5 s at once."""
+        """Pass the signal *name* on, so that the run under way ends in order; SIGKILL follows after 5 s."""
         self._signal = name
         if self._child is not None and self._timer is None:
-            self._child.signal(signal.SIGTERM)
+            self._child.signal(signal.Signals[name])
             self._timer = asyncio.get_running_loop().call_later(host(TIMEOUTS.worker_stop), self.kill)
 
     def kill(self) -> None:

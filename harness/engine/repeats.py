@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from harness.engine.batch import BatchOptions, Planned
     from harness.engine.run import RunOutcome
 
-SHARE = 0.05  # of a campaign's reproducible runs are played twice
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -80,7 +78,8 @@ def agree(outcomes: Sequence[RunOutcome]) -> Agreement:
 def _parted(mine: RunOutcome, other: RunOutcome, head: int, index: int) -> Agreement:
     found: Divergence | None = None
     try:
-        found = parting(mine.bundle, other.bundle) or tails(mine.bundle, other.bundle)
+        runs = (head + 1, index + 1)
+        found = parting(mine.bundle, other.bundle, runs) or tails(mine.bundle, runs)
         where = found.what
     except HarnessError as error:
         where = f"{error.what}, so that the first one that differs cannot be told"

@@ -72,6 +72,10 @@ async def play(request: RunRequest) -> RunOutcome:
     :raises LabError: if the evidence cannot be written.
     """
     scenario, profile = request.scenario, request.profile
+    if scenario.several:
+        from harness.fleet.run import play_cluster
+
+        return await play_cluster(request)
     bundle = Bundle.make(request.bundle or Bundle.choose(request.runs_dir, scenario.name))
     journal = Journal(bundle.journal)
     try:
@@ -81,6 +85,11 @@ async def play(request: RunRequest) -> RunOutcome:
         by_host = scenario.faults is not None and scenario.faults.by_host
         facts = GuestFacts.of(profile, request.clock, schema_copy, by_host=by_host)
         target = request.make_target(profile, scenario, request.clock)
+        recorder: Recorder | None = None
+        if request.clock == "record":
+            from harness.engine.recording import Recorder
+
+            recorder = Recorder(bundle, profile, scenario, target)
         refuse_what_cannot_be_done(scenario, target)
         journal.append(
             "run.start",
@@ -92,6 +101,8 @@ async def play(request: RunRequest) -> RunOutcome:
         )
         with interruptions(lambda name: journal.append("run.interrupted", signal=name)):
             outcome = await _play(request, bundle, journal, facts, target)
+        if recorder is not None:
+            recorder.close(bundle.read_json("manifest.json").get("target", {}))
     except UsageError:
         shutil.rmtree(bundle.path, ignore_errors=True)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -26,7 +27,17 @@ def target_factory(options: BatchOptions) -> TargetFactory:
         if options.head_start is not None:
             return QemuTarget(profile, options.head_start.launch, options.head_start)
         snapshot = options.warm.snapshot(scenario) if options.warm is not None else None
-        return QemuTarget(profile, launch_of(options, scenario, clock), snapshot=snapshot)
+        launch = launch_of(options, scenario, clock)
+        if scenario.faults is not None and clock != "record":
+            from harness.faults.disks import served_disks
+
+            launch = replace(launch, served=served_disks(scenario.faults, profile, scenario.seed))
+        target = QemuTarget(profile, launch, snapshot=snapshot)
+        if scenario.faults is not None:
+            from harness.engine.symbol_trigger import debugger_for
+
+            target.debugger = debugger_for(scenario.faults, target, options.gdb)
+        return target
 
     return make
 
@@ -38,7 +49,7 @@ def launch_of(options: BatchOptions, scenario: Scenario, clock: ClockMode) -> La
         accel=cast(Literal["auto", "tcg", "kvm"], options.accel),
         seed=scenario.seed,
         vnc=options.vnc,
-        gdb=options.gdb,
+        gdb=options.gdb or (scenario.faults is not None and scenario.faults.by_gdbstub),
         share_console=options.share_console,
         prove=scenario.proof is not None,
     )

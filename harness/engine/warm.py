@@ -7,10 +7,13 @@ sees what it sees of a cold one; `target.start` in the journal says how many the
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import re
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from harness.engine.targets import launch_of
@@ -18,9 +21,10 @@ from harness.errors import HarnessError, LabError, UsageError
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Boot
 from harness.targets.accel import choose
+from harness.targets.needs import require
+from harness.targets.overlays import disks
 from harness.targets.profile import Profile
 from harness.targets.snapshot import Snapshot
-from harness.targets.snapshot import disks as disks_of
 from harness.targets.snapshot_store import SnapshotStore, snapshot_key, taken_by
 
 if TYPE_CHECKING:
@@ -28,6 +32,21 @@ if TYPE_CHECKING:
     from harness.targets.argv import Launch
 
 Say = Callable[[str], None]
+
+# Options of QEMU by which an image's `machine.extra` can give the guest what no snapshot would hold as it was.
+_UNKNOWN_STATE = re.compile(
+    "--?(drive|blockdev|hd[a-d]|cdrom|fd[ab]|sd|pflash|mtdblock|fsdev|virtfs|object|numa|incoming|loadvm)"
+)
+
+
+@contextmanager
+def warmed(planned: list[Planned], options: BatchOptions, *, point: str, say: Say) -> Iterator[BatchOptions]:
+    """*options* with the snapshots of the *planned* runs, made where there are none yet; see `Warm`.
+
+    :raises UsageError: as `Warm.prepare`.
+    """
+    with Warm(point=point, say=say) as warm:
+        yield replace(options, warm=asyncio.run(warm.prepare(planned, options)))
 
 
 def why_cold(scenario: Scenario, profile: Profile, clock: str, point: str = "") -> str:
@@ -48,16 +67,44 @@ def why_cold(scenario: Scenario, profile: Profile, clock: str, point: str = "") 
         return "it has responders, which may have something to do during the boot"
     if scenario.faults is not None:
         return "it has faults, which may be due during the boot"
-    lasting = [disk.file.name for _, disk in disks_of(profile) if disk.persist is True]
+    lasting = [disk.file.name for _, disk in disks(profile) if disk.persist is True]
     if lasting:
         return f"the disk {lasting[0]} keeps what is written to it (persist = true)"
+    extra = [word for word in profile.machine.extra if _UNKNOWN_STATE.fullmatch(word)]
+    if extra:
+        return f"nobody knows what {extra[0]} of machine.extra gives the guest"
     if profile.boot.esp is not None:
         return "QEMU cannot save a machine whose disk is a directory (boot.esp)"
     return ""
 
 
+@dataclass(frozen=True)
+class Starts:
+    """What each run of a batch starts from: a snapshot, or why it is played cold. Can be sent to another process."""
+
+    known: Mapping[str, Snapshot | str]
+
+    def snapshot(self, scenario: Scenario) -> Snapshot | None:
+        """What the run of *scenario* starts from; None: it boots."""
+        start = self.known.get(_name(scenario))
+        return start if isinstance(start, Snapshot) else None
+
+    def notes(self, scenario: Scenario) -> tuple[str, ...]:
+        """What the verdict on the run of *scenario* is to say."""
+        start = self.known.get(_name(scenario))
+        if isinstance(start, Snapshot):
+            sent = f"the first {start.sent('console')} bytes of its console are from there"
+            return (f"warm start from snapshot {start.digest[:16]} at {start.about['at']}: {sent}",)
+        return (f"played cold: {start}",) if start else ()
+
+
+def _name(scenario: Scenario) -> str:
+    """Digest of all that a scenario is: repeats of one run have one start."""
+    return hashlib.sha256(repr(scenario).encode()).hexdigest()
+
+
 class Warm:
-    """The snapshots of one batch. A context manager: until its end none of them is removed.
+    """Finds the snapshots of one batch, or makes them. A context manager: until its end none of them is removed.
 
     :param point: pattern of the point; empty: each scenario's own, that of its boot step.
     :param say: told what takes time.
@@ -68,7 +115,6 @@ class Warm:
         self._say = say
         self._store = store or SnapshotStore()
         self._found: dict[str, Snapshot | str] = {}  # by key; a text is why there is none
-        self._planned: list[tuple[Scenario, Snapshot | str]] = []  # a text is why it is played cold
         self._held: list[int] = []
 
     def __enter__(self) -> Self:
@@ -78,38 +124,24 @@ class Warm:
         while self._held:
             os.close(self._held.pop())
 
-    async def prepare(self, planned: Iterable[Planned], options: BatchOptions) -> None:
-        """Find the snapshot of each run, or make it; a run for which there can be none is to be played cold.
+    async def prepare(self, planned: Iterable[Planned], options: BatchOptions) -> Starts:
+        """What each run starts from.
 
-        :raises UsageError: if the batch does not run on a QEMU that the harness starts.
+        :raises UsageError: for an image that is not there, or a batch that does not run on a QEMU of ours.
         """
         if options.target is not None:
             raise UsageError("only QEMU can start from a snapshot", "leave out --warm, or --target")
+        known: dict[str, Snapshot | str] = {}
         for item in planned:
             if item.scenario.skip:
                 continue
+            require(item.profile)
             cold = why_cold(item.scenario, item.profile, item.clock, self._point)
-            start = cold or await self._find(item, options)
-            self._planned.append((item.scenario, start))
+            start = known[_name(item.scenario)] = cold or await self._find(item, options)
             if isinstance(start, str):
                 self._say(f"warm: {item.scenario.name} is played cold: {start}")
         self._store.prune()
-
-    def snapshot(self, scenario: Scenario) -> Snapshot | None:
-        """What the run of *scenario* starts from; None: it boots."""
-        start = self._start(scenario)
-        return start if isinstance(start, Snapshot) else None
-
-    def notes(self, scenario: Scenario) -> tuple[str, ...]:
-        """What the verdict on the run of *scenario* is to say."""
-        start = self._start(scenario)
-        if isinstance(start, Snapshot):
-            sent = f"{len(start.console)} bytes of its console are from there"
-            return (f"warm start from snapshot {start.digest[:16]} at {start.about['at']}: the first {sent}",)
-        return (f"played cold: {start}",) if start else ()
-
-    def _start(self, scenario: Scenario) -> Snapshot | str:
-        return next((start for known, start in self._planned if known == scenario), "")
+        return Starts(known)
 
     async def _find(self, item: Planned, options: BatchOptions) -> Snapshot | str:
         first = item.scenario.steps[0]
@@ -133,7 +165,7 @@ class Warm:
         try:
             made = await make_snapshot(item.scenario, item.profile, launch, point, key, self._store)
         except (HarnessError, TimeoutError) as error:
-            return f"no snapshot of {image} could be made: {getattr(error, 'what', error)}"
+            return f"no snapshot of {image} could be made: {getattr(error, 'what', 'QEMU took too long')}"
         took, size = time.monotonic() - began, taken_by(made) / 1e6
         self._say(f"warm: snapshot {made.digest[:16]} of {image} made in {took:.1f} s, {size:.0f} MB")
         return made

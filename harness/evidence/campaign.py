@@ -23,9 +23,9 @@ FILE = "campaign.jsonl"
 
 
 class Unit(NamedTuple):
-    """One run of a campaign: scenario *index* of the plan, played for the *turn*-th time (from 0)."""
+    """One run of a campaign: scenario *item* of the plan, played for the *turn*-th time (from 0)."""
 
-    index: int
+    item: int
     turn: int
 
 
@@ -70,9 +70,7 @@ class CampaignJournal:
             head = {"schema": SCHEMA, "options": dict(options), "plan": [dict(item) for item in plan]}
             line = _line(0, "campaign.begin", head)
             temporary = folder / f"{FILE}.tmp"
-            descriptor = os.open(
-                temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
             _write(descriptor, line)
             temporary.rename(folder / FILE)
             os.fsync(lock)
@@ -175,13 +173,12 @@ def _progress(folder: Path, events: Sequence[Mapping[str, Any]]) -> Progress:
     for event in events:
         if event["kind"] not in {"run.begin", "run.end", "run.torn", "run.failed"}:
             continue
-        unit = Unit(event["index"], event["turn"])
-        bundle = folder / event["bundle"]
+        unit = Unit(event["item"], event["turn"])
         progress.begun.pop(unit, None)
         if event["kind"] == "run.begin":
-            progress.begun[unit] = bundle
+            progress.begun[unit] = folder / event["bundle"]
         elif event["kind"] == "run.end" and not event["interrupted"]:
-            progress.finished[unit] = {**event, "bundle": str(bundle)}
+            progress.finished[unit] = {**event, "bundle": str(folder / event["bundle"])}
     return progress
 
 

@@ -11,6 +11,9 @@ from harness.errors import LabError
 from harness.faults.streams import Stream
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.console.pump import Console
     from harness.evidence.journal import Journal
     from harness.qmp.session import QmpSession
     from harness.targets.base import Target
@@ -31,6 +34,16 @@ class World(Protocol):
 
     @property
     def journal(self) -> Journal: ...
+
+    @property
+    def console(self) -> Console:
+        """Where the bytes of the serial line come in."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The evidence of this run."""
+        ...
 
     @property
     def qmp(self) -> QmpSession:

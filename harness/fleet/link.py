@@ -40,6 +40,7 @@ class Port:
         self._outbox: list[tuple[Way, bytes]] = []
         self._writing = False
         self._carrier: SetCarrier | None = None
+        self.on_frame: Callable[[], None] | None = None  # the guest has sent one
 
     @property
     def nic(self) -> Nic:
@@ -71,7 +72,7 @@ class Port:
 
     def down(self) -> None:
         """The guest is gone."""
-        self._carrier = None
+        self._carrier = self.on_frame = None
         self.close()
 
     def close(self) -> None:
@@ -132,6 +133,8 @@ class Port:
             except OSError:  # as in `_send`
                 self.close()
                 return
+            if self.on_frame is not None:
+                self.on_frame()
             self._link.carry(self.node, frame)
 
 
@@ -251,12 +254,12 @@ class Link:
     # ---- inside ------------------------------------------------------------------------------------------------------
 
     async def _impose(
-        self, what: What, between: tuple[str, ...], *, one_way: bool = False, **settings: float
+        self, what: What, between: tuple[str, ...], *, one_way: bool = False, ms: float = 0.0, share: float = 1.0
     ) -> Impairment:
         self._check(between)
         if len(set(between)) != len(between):
             raise UsageError(f"{what} needs two different nodes")
-        fault = Impairment(next(self._numbers), what, between, one_way=one_way, **settings)
+        fault = Impairment(next(self._numbers), what, between, one_way=one_way, ms=ms, share=share)
         self.active.append(fault)
         self._journal.append("link.fault", **fault.to_json())
         for pair, way in self.ways.items():

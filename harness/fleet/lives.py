@@ -1,4 +1,4 @@
-"""From the steps of a cluster to those of its guests: one scenario for each life of a node, from power-on to its end."""
+"""From the steps of a cluster to those of its guests: a scenario for each life of a node, from power-on to its end."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def moves(cluster: Cluster) -> tuple[list[Moves], list[Life]]:
         node.name: (node.image or cluster.image, {**cluster.set, **node.set}) for node in cluster.nodes
     }
     for index, item in enumerate(cluster.plan):
-        step, turns = item.step, {}
+        step = item.step
+        turns: dict[str, tuple[Turn, ...]] = {}
         for node in cluster.nodes:
             life = up.get(node.name)
             if isinstance(step, (LinkStep, Kill)):

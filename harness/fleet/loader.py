@@ -86,10 +86,12 @@ def _load(path: Path, document: TomlFile, seed: int | None, given: Mapping[str, 
                 loc = (*placed[loc[1]][1], *loc[2:])
             return document.locate(loc)
 
-        asked, steps = [], []
+        asked: list[Any] = []
+        steps: list[Any] = []
+        step: Any
         for step, _ in placed:
-            bare = dict(step) if isinstance(step, dict) else step
-            asked.append(bare.pop("on", None) if isinstance(bare, dict) else None)
+            bare: Any = {k: v for k, v in step.items() if k != "on"} if isinstance(step, dict) else step
+            asked.append(step.get("on") if isinstance(step, dict) else None)
             steps.append(typed(bare, _step_type(bare)))
         parsed = validate(_ADAPTER, path, TomlFile({**typed(head, ClusterFile), "step": steps}, locate))
         yield _built(path, parsed, asked, locate, f"{parsed.name}[{label}]" if label else parsed.name)

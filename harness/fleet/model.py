@@ -108,6 +108,7 @@ class ClusterStep:
 class Cluster(Scenario):
     """A scenario of several guests. What it has of a scenario's head holds for each of them; `steps` is empty."""
 
+    several: ClassVar[bool] = True
     nodes: tuple[Node, ...] = ()
     limits: Limits = field(default_factory=Limits)
     peers: Peers = field(default_factory=Peers)

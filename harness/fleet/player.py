@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from harness.engine.context import Context
 from harness.engine.run import RunOutcome, RunRequest, play
 from harness.errors import TargetLost
 from harness.evidence.journal import Event, Journal
-from harness.fleet.link import Port
+from harness.fleet.link import Link
 from harness.fleet.lives import Life, scenario_of
 from harness.fleet.model import Cluster
+from harness.fleet.silence import Silence
 from harness.targets.argv import Launch
 from harness.targets.profile import Profile
 from harness.targets.qemu import QemuTarget
@@ -22,16 +25,25 @@ class Player:
     """Conducts the run of one life (`harness.engine.conductor`); its evidence lies in the bundle of the cluster."""
 
     def __init__(
-        self, cluster: Cluster, life: Life, profile: Profile, port: Port, bundle: Path, tell: Callable[[Player], None]
+        self,
+        cluster: Cluster,
+        life: Life,
+        profile: Profile,
+        link: Link,
+        bundle: Path,
+        tell: Callable[[Player], None],
+        silent: Callable[..., None],
     ) -> None:
-        """*tell* is called once the run has its journal."""
+        """*tell* is called once the run has its journal, *silent* as `Silence` says."""
         self.life = life
         self.profile = profile
         self.journal: Journal | None = None
         self.outcome: RunOutcome | None = None
+        port = link.ports[life.node]
         self._target = QemuTarget(profile, Launch(clock="wall", seed=life.seed, nics=(port.nic,)))
         self._port = port
         self._tell = tell
+        self._silence = Silence(self._target.host_sample, silent)
         self._request = RunRequest(
             scenario=scenario_of(cluster, life),
             profile=profile,
@@ -39,6 +51,7 @@ class Player:
             runs_dir=bundle,
             clock="wall",
             bundle=bundle / life.folder,
+            on_start=self._started,
             conductor=self,
         )
         self._due = -1  # the last step that may be played
@@ -46,6 +59,7 @@ class Player:
         self._moved = asyncio.Event()
         self._statuses: dict[int, asyncio.Future[str]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._ctx: Context | None = None
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -62,11 +76,13 @@ class Player:
         self._moved.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=self.life.name)
-        await asyncio.wait({status, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {status, self._task}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not status.done():
             return "gone"
         if index == 0 and status.result() == "done":
             await self._port.up(self._carrier)
+            self._port.on_frame = self._silence.heard
         return status.result()
 
     async def kill(self) -> None:
@@ -77,12 +93,13 @@ class Player:
         await self._target.kill()
 
     async def end(self) -> None:
-        """No further step is played: the guest is ended and its run judged.
+        """No further step is played, one under way is dropped: the guest is ended and its run judged.
 
         :raises HarnessError: as `play`.
         """
         self._over = True
         self._moved.set()
+        self._drop_step()
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -106,6 +123,14 @@ class Player:
             self.outcome = await play(self._request)
         finally:
             self._port.down()
+
+    def _started(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._drop_step()
+
+    def _drop_step(self) -> None:
+        if self._over and self._ctx is not None and self._due >= 0 and not self._status(self._due).done():
+            self._ctx.opening.interrupted.set()
 
     async def _carrier(self, up: bool) -> None:
         if self._target.qmp is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xxhash
 
+from harness.clients.lifecycle import apply_lifecycle, is_lifecycle
 from harness.clients.scene_views import DESKTOP_HEIGHT, DESKTOP_WIDTH, SceneView
 from harness.clients.words import UnknownSceneError
 from harness.frames.oracle import repaint
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from harness.frames.compare import Pixels
     from harness.markers.types import Marker
 
-_CLIENT = re.compile(r"RAYOS_SOAK:CLIENT_(CREATED|DESTROYED):([0-9]{1,5})")
 _BY_TIME = ("soak", "stress")  # verbs of runs that guest time ends: the model tells as many frames as there can be
 
 
@@ -47,18 +46,19 @@ class Forecast:
         self._source: Iterator[Present] | None = None
         self._first: Coming | None = Coming(SceneView(), None)
         self._unknown = ""
+        self._disturbed: Scene | None = None  # the copy, where clients came or went in the midst of its ticks
         self.open_ended = False  # there may be fewer frames than are told
 
     def ask(self, scene: Scene, payload: str) -> None:
         """This command is on its way to a guest with this scene."""
-        self._first, self._unknown = None, ""
+        self._first, self._unknown, self._disturbed = None, "", None
         self.open_ended = payload.split(" ", 1)[0] in _BY_TIME
         self._scene = scene.fork()
         self._source = self._scene.coming(payload)
 
     def give_up(self, why: str) -> None:
         """Nothing is known of what comes until the next command."""
-        self._first, self._scene, self._source, self._unknown = None, None, None, why
+        self._first, self._scene, self._source, self._unknown, self._disturbed = None, None, None, why, None
 
     def answered(self, ok: bool) -> None:
         """The command was answered. One that was refused presents nothing."""
@@ -68,18 +68,24 @@ class Forecast:
 
     def observe_marker(self, marker: Marker) -> None:
         """A client comes or goes in the midst of a run."""
-        found = _CLIENT.fullmatch(marker.text) if marker.trusted and self._scene is not None else None
-        if found is None or self._scene is None:
+        if self._scene is None or not marker.trusted or not is_lifecycle(marker.text):
             return
-        number = int(found[2])
-        if (found[1] == "CREATED") == (self._scene.desk.find(number) is not None):
+        before = list(self._scene.desk.stack)
+        apply_lifecycle(self._scene, marker.text)
+        after = self._scene.desk.stack
+        if len(before) == len(after) and all(a is b for a, b in zip(before, after, strict=True)):
             return
-        if not self._counted:
-            self.give_up("a client came or went in the midst of a run")
-        elif found[1] == "CREATED":
-            self._scene.client_created(number)
+        if self._counted:
+            self._disturbed = self._scene
         else:
-            self._scene.client_died(number)
+            self.give_up("a client came or went in the midst of a run")
+
+    def outcome(self) -> Scene | None:
+        """The scene after the command, once `next` told that no frame is left: None where that of the follower, which
+        learns of deaths and of ticks one after the other, is as good.
+        """
+        done, self._disturbed = self._disturbed, None
+        return None if self.open_ended else done
 
     def next(self) -> Coming | str | None:
         """The next frame; a sentence if it cannot be told, None if there should be none."""

@@ -24,10 +24,14 @@ Record = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """`event` counts from 1; `first` and `second` are up to ten lines of each run, the one that differs begins with >"""
+    """`event` counts from 1; `first` and `second` are up to ten lines of each run; > marks the one that differs.
+
+    `runs` are the numbers of the two, from 1.
+    """
 
     event: int
     what: str
+    runs: tuple[int, int]
     first: tuple[str, ...]
     second: tuple[str, ...]
 
@@ -37,37 +41,38 @@ class Divergence:
     def lines(self) -> list[str]:
         """For people."""
         return [
-            f"first difference: {self.what}",
-            *(f"  run 1  {line}" for line in self.first),
-            *(f"  run 2  {line}" for line in self.second),
+            f"around event {self.event}, where they part",
+            *(f"  run {self.runs[0]}  {line}" for line in self.first),
+            *(f"  run {self.runs[1]}  {line}" for line in self.second),
         ]
 
 
-def parting(first: Bundle, second: Bundle) -> Divergence | None:
+def parting(first: Bundle, second: Bundle, runs: tuple[int, int] = (1, 2)) -> Divergence | None:
     """Judge both bundles again and find the first event of their fingerprints that differs; None if none does.
 
     :raises UsageError: if a bundle is damaged or gone.
     """
     ours, theirs = _trace(first), _trace(second)
-    found = compare(ours, theirs)
+    found = compare(ours, theirs, runs)
     if found is None:
         return None
     at = found.event - 1
     if at < min(len(ours), len(theirs)) and ours[at][:2] == theirs[at][:2] == ("F", PROOF):
-        return compare(list(_proved(first)), list(_proved(second))) or found  # one digest of many frames: which?
+        # one digest of many frames: which of them?
+        return compare(list(_proved(first)), list(_proved(second)), runs) or found
     return found
 
 
-def compare(ours: Sequence[Record], theirs: Sequence[Record]) -> Divergence | None:
-    """The first record that differs."""
+def compare(ours: Sequence[Record], theirs: Sequence[Record], runs: tuple[int, int] = (1, 2)) -> Divergence | None:
+    """The first record that differs; *runs* are the numbers that the two are told by."""
     for index, (mine, other) in enumerate(zip_longest(ours, theirs)):
         if mine != other:
-            what = _sentence(index, mine, other)
-            return Divergence(index + 1, what, _around(ours, index), _around(theirs, index))
+            what = _sentence(index, mine, other, runs)
+            return Divergence(index + 1, what, runs, _around(ours, index), _around(theirs, index))
     return None
 
 
-def tails(first: Bundle, second: Bundle) -> Divergence:
+def tails(first: Bundle, runs: tuple[int, int] = (1, 2)) -> Divergence:
     """For runs whose fingerprints are equal although they ended differently: the last that both have in common.
 
     :raises UsageError: if a bundle is damaged or gone.
@@ -75,7 +80,7 @@ def tails(first: Bundle, second: Bundle) -> Divergence:
     records = _trace(first)
     what = f"none of the {len(records)} events of the fingerprint: the runs part after its end"
     around = _around(records, len(records))
-    return Divergence(len(records) + 1, what, around, around)
+    return Divergence(len(records) + 1, what, runs, around, around)
 
 
 def _trace(bundle: Bundle) -> list[Record]:
@@ -95,18 +100,19 @@ def _proved(bundle: Bundle) -> Iterator[Record]:
                 yield "F", f"frame {number} at {us} us, tiles {crc}", str(digest)
 
 
-def _sentence(index: int, mine: Record | None, other: Record | None) -> str:
+def _sentence(index: int, mine: Record | None, other: Record | None, runs: tuple[int, int]) -> str:
     number = f"event {index + 1} of the fingerprint"
+    one, two = (f"run {run}" for run in runs)
     if mine is None or other is None:
-        longer, shorter = (1, 2) if other is None else (2, 1)
-        return f"{number}: {_told(mine or other or ())} in run {longer}, and run {shorter} had ended before it"
+        longer, shorter = (one, two) if other is None else (two, one)
+        return f"{number}: {_told(mine or other or ())} in {longer}, and {shorter} had ended before it"
     if mine[0] == other[0] == "F" and mine[1] == other[1]:
-        return f"{number}: the pixels of {mine[1]} (digest {mine[2]} in run 1, {other[2]} in run 2)"
+        return f"{number}: the pixels of {mine[1]} (digest {mine[2]} in {one}, {other[2]} in {two})"
     if mine[0] == other[0] == "M":
         times = _ready(mine[2]), _ready(other[2])
         if None not in times and times[0] != times[1]:
-            return f"{number}: the guest's time at {mine[2]}, which is {other[2]} in run 2"
-    return f"{number}: {_told(mine)} in run 1, {_told(other)} in run 2"
+            return f"{number}: the guest's time, {mine[2]} in {one} and {other[2]} in {two}"
+    return f"{number}: {_told(mine)} in {one}, {_told(other)} in {two}"
 
 
 def _ready(text: str) -> str | None:

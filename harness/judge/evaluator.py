@@ -17,6 +17,7 @@ from harness.console.types import Chunk, Line
 from harness.errors import LabError
 from harness.evidence.fingerprint import Fingerprint
 from harness.evidence.journal import Event
+from harness.judge.bad_line import BadLine
 from harness.judge.checklist import Checklist
 from harness.judge.conclude import conclude, final
 from harness.judge.console_watch import ConsoleWatch
@@ -56,6 +57,7 @@ class Evaluator:
         self.checks = Checklist(scenario, facts)
         self.clock = GuestClock()
         self.findings = Findings()
+        self._bad_line = BadLine()
         self.notes: list[str] = []
         self.epoch = 0
         self.frames_checked = 0
@@ -301,6 +303,10 @@ class Evaluator:
         by = event.data.get("signal", "the user")
         self.findings.find(Verdict.INCONCLUSIVE, "interrupted", f"interrupted by {by}")
 
+    def _line(self, event: Event) -> None:
+        self._bad_line.take(event)
+        self.findings.bad_line = self._bad_line.said
+
     def _lab_error(self, event: Event) -> None:
         self.findings.find(
             Verdict.INCONCLUSIVE, str(event.data.get("cause", "lab")), safe(str(event.data.get("what", "")), 500)
@@ -354,6 +360,9 @@ _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "postmortem": Evaluator._postmortem,
     "run.interrupted": Evaluator._interrupt,
     "lab.error": Evaluator._lab_error,
+    "line.bad": Evaluator._line,
+    "line.damage": Evaluator._line,
+    "line.good": Evaluator._line,
     "dialogue": Evaluator._dialogue,
     "value": Evaluator._approved,
     "note": Evaluator._note,

@@ -21,6 +21,7 @@ from harness.verdicts import Verdict
 
 KIND = "fault"
 _HELD = 10_000  # markers that may come while one fault is injected
+_COLUMNS = ("n", "at", "frame", "phase", "undone", "detected", "recovered", "evidence")
 _SHOWN = 200  # firings listed one by one in a verdict
 _OWN_ENDS = ("destroy", "soak", "stress", "perf")  # control commands whose purpose is, among others, that clients go
 
@@ -34,6 +35,7 @@ class Firing:
     ids: tuple[int, ...]
     at: int
     frame: int | None
+    phase: str  # of life: the last milestone, `boot` before the first
     to_detect: list[Pattern] = field(default_factory=list)
     to_recover: list[Pattern] = field(default_factory=list)
     undone: int | None = None
@@ -65,7 +67,7 @@ class Firing:
         return ", ".join(left)
 
     def to_json(self) -> dict[str, Any]:
-        shown = {key: getattr(self, key) for key in ("n", "at", "frame", "undone", "detected", "recovered", "evidence")}
+        shown = {key: getattr(self, key) for key in _COLUMNS}
         return {"name": self.fault.name, "kind": self.fault.do.kind, "ids": list(self.ids), **shown}
 
 
@@ -79,10 +81,11 @@ class FaultWatch:
         self._open: list[Firing] = []
         self._ended: list[Firing] = []  # settled, and
         self._noticed: list[Firing] = []  # noticed since the last instant that is known
-        self._begun: Fault | None = None
+        self._begun: list[Fault] = []  # a second one, where the machine stands still while the first waits for it
         self._meanwhile: list[Marker] = []  # since a fault was begun: whose they are is not known yet
         self._explained: dict[str, Pattern] = {}  # what the faults so far may make the guest say
         self._last_command = ""
+        self._phase = "boot"
         self._clock = clock
         self._findings = findings
 
@@ -94,7 +97,12 @@ class FaultWatch:
     @property
     def recovered(self) -> bool:
         """Whether every fault that was injected so far has been recovered from."""
-        return not self._open and self._begun is None
+        return not self._open and not self._begun
+
+    @property
+    def awaits_disk(self) -> bool:
+        """Whether the disk is to be looked at, after a fault that is over."""
+        return any(firing.over and firing.needs_disk for firing in self._open)
 
     def missing(self) -> str:
         """What is still to be seen of the faults that were injected."""
@@ -106,11 +114,11 @@ class FaultWatch:
         """Take a `fault.*`, `control.send` or `disk.log` event."""
         match event.kind:
             case "fault.begin":
-                self._begun = self._faults[str(event.data["name"])]
+                self._begun.append(self._faults[str(event.data["name"])])
             case "fault.injected":
                 self._injected(event)
             case "fault.failed":
-                self._begun = None
+                self._done(str(event.data["name"]))
                 self._impossible(event, "fault-impossible", "could not be injected")
             case "fault.stuck":
                 self._impossible(event, "fault-stuck", "could not be taken back")
@@ -130,7 +138,9 @@ class FaultWatch:
         """Take a marker."""
         if not marker.trusted:
             return
-        if self._begun is not None:
+        if marker.family == "INTEGRATION" and marker.event == "MILESTONE" and marker.args:
+            self._phase = marker.args[0][:80]
+        if self._begun:
             if len(self._meanwhile) < _HELD:
                 self._meanwhile.append(marker)
         elif marker.family == "FAILURE" and marker.event == "DETECTED" and not self._is_explained(marker):
@@ -198,7 +208,7 @@ class FaultWatch:
         fault, done = self._faults[str(event.data["name"])], event.data["done"]
         ids = tuple(int(i) for i in done.get("ids", ()))
         frame = event.data.get("frame")
-        firing = Firing(fault, int(event.data["n"]), ids, self._now(event), int(frame) if frame else None)
+        firing = Firing(fault, int(event.data["n"]), ids, self._now(event), int(frame) if frame else None, self._phase)
         recover = fault.recover
         detects = list(_patterns(recover, "detected", fault.do.detects, ids))
         if recover is not None:
@@ -208,8 +218,10 @@ class FaultWatch:
         self._explained.update((pattern.source, pattern) for pattern in detects)
         self.firings.append(firing)
         self._open.append(firing)
-        self._begun = None
-        held, self._meanwhile = self._meanwhile, []
+        self._done(fault.name)
+        held: list[Marker] = []
+        if not self._begun:  # else they are those of a fault that is not done yet
+            held, self._meanwhile = self._meanwhile, []
         for marker in held:
             if marker.family == "FAILURE" and marker.event == "DETECTED" and not self._is_explained(marker):
                 self._unprovoked(marker)
@@ -217,6 +229,9 @@ class FaultWatch:
                 self._destroyed(marker)
             self._see(firing, marker, True)
         self._settle()
+
+    def _done(self, name: str) -> None:
+        self._begun = [fault for fault in self._begun if fault.name != name]
 
     def _now(self, event: Event) -> int:
         return event.guest_us if event.guest_us is not None else event.host_ns // 1000
@@ -280,12 +295,10 @@ class FaultWatch:
     def _disk(self, event: Event) -> None:
         """What stands on the disk, read from outside, against what the guest had acknowledged."""
         lost = list(event.data["lost"])
-        for firing in self._open:
-            if not firing.needs_disk:
-                continue
-            if lost:
+        for firing in self.firings if lost else self._open:  # also if they went after it had recovered
+            if lost and firing.fault.recover is not None and firing.fault.recover.disk:
                 self._break(firing, f"acknowledged records are not on the disk: {', '.join(map(str, lost[:5]))}")
-            else:
+            elif firing.needs_disk and firing.over:
                 firing.needs_disk = False
                 firing.evidence.append(f"{event.data['acknowledged']} acknowledged records are on the disk")
         self._settle()

@@ -4,11 +4,14 @@ does not count.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harness.judge.verdict import Finding
 from harness.verdicts import Verdict
 
+# What is found because something did not come, or came in another shape: a bad line explains it as well as the guest.
+_MISSED = frozenset({"expectation", "silent", "silent-idle", "input-lost", "not-recovered", "measure", "line-loss"})
 _MOST = 50  # a guest that does wrong on every line must not fill the verdict
 
 
@@ -21,12 +24,16 @@ class Findings:
         self.seq = 0  # of the event that is being judged
         self.host_ns = 0
         self.step: int | None = None  # the one under way
+        self.bad_line = ""  # what a fault of ours did to the serial line so far
 
     @property
     def first(self) -> Finding | None:
         return self.all[0] if self.all else None
 
     def add(self, finding: Finding) -> None:
+        if self.bad_line and (finding.cause in _MISSED or finding.cause.startswith("rule-")):
+            what = f"{finding.what}; {self.bad_line}"
+            finding = replace(finding, verdict=Verdict.INCONCLUSIVE, cause="line-fault", what=what)
         if not self.closed and len(self.all) < _MOST:
             self.all.append(finding)
 

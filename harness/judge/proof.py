@@ -217,6 +217,9 @@ class ProofJudge:
             return None
         if not self._forecast.open_ended and isinstance(self._pull(), Coming):
             return Trouble("frame-missing", f"frame {self.last + 1} was due and was not presented", {})
+        ahead = self._forecast.outcome()
+        if ahead is not None:
+            self._scene.adopt(ahead)
         claim = self._scene.claim
         if claim is not None and claim.number > self.last:
             reason = (

@@ -56,6 +56,8 @@ class QmpSession:
         self._client: QMPClient | None = None
         self._follower: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[QmpEvent], None]] = []
+        self.on_command: list[Callable[[str], None]] = []
+        """Called with the name of each command before it is sent."""
         self._waiting: dict[asyncio.Future[QmpEvent], frozenset[str]] = {}
         self._queues: list[asyncio.Queue[QmpEvent | LabError]] = []
         self._not_after: float | None = None
@@ -115,6 +117,8 @@ class QmpSession:
         limit = host(TIMEOUTS.qmp_command if within is None else within)
         if self._not_after is not None:
             limit = max(0.0, min(limit, self._not_after - asyncio.get_running_loop().time()))
+        for told in self.on_command:
+            told(command)
         try:
             async with asyncio.timeout(limit):
                 return await self._client.execute(command, arguments or None)
@@ -126,6 +130,16 @@ class QmpSession:
             raise TargetLost(f"QEMU went away during {command}") from error
         except WireError as error:
             raise ProtocolError(f"{command}: {error}") from error
+
+    async def give(self, name: str, descriptor: int) -> None:
+        """Let QEMU have the file *descriptor*, which stays ours too, as `fd:NAME`. Errors raise as in `execute`."""
+        if self._client is None or not self.alive:
+            raise TargetLost(f"{name}: there is no QMP connection")
+        try:
+            self._client.send_fd_scm(descriptor)
+        except OSError as error:
+            raise TargetLost(f"QEMU went away before it got {name}") from error
+        await self.execute("getfd", fdname=name)
 
     @contextmanager
     def bounded(self, seconds: float) -> Iterator[None]:

@@ -174,13 +174,19 @@ def gather(bundle: Bundle, verdict: RunVerdict) -> Page:
         exit=[Fact(str(c.label), c.value, c.mono) for c in chips(seen.exit, (), skip={"stderr"})],
         stderr=clip_text(str(seen.exit.get("stderr") or "")),
         notes=notes,
-        files=[Fact(name, quote(name)) for name in _FILES if (bundle.path / name).exists()],
+        files=[Fact(name, quote(name)) for name in _FILES if (bundle.path / name).exists()]
+        + [Fact(part, quote(f"{part}/report.html")) for part in _nodes(bundle)],
     )
 
 
 def clip_text(text: str) -> str:
     """A text of several lines, cut where it is too long for a page."""
     return text if len(text) <= _TEXT else f"{text[:_TEXT]}\n… {plural(len(text) - _TEXT, 'character')} more"
+
+
+def _nodes(bundle: Bundle) -> list[str]:
+    """The bundles of a cluster's nodes within its own; each has a page."""
+    return sorted(str(file.parent.relative_to(bundle.path)) for file in bundle.path.glob("nodes/*/journal.jsonl"))
 
 
 def _manifest(bundle: Bundle) -> dict[str, Any]:

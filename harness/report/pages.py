@@ -25,4 +25,6 @@ def write_pages(outcome: RunOutcome) -> list[tuple[Path, str]]:
         write_report(bundle, outcome.verdict)
     except OSError as error:
         unwritten.append((bundle.path / "report.html", error.strerror or str(error)))
+    for part in outcome.parts:
+        unwritten += write_pages(part)
     return unwritten

@@ -74,7 +74,9 @@ def repeat_lines(run: dict[str, Any], divergence: Divergence | None) -> list[str
     lines = [f"  played {len(repeats)} times: {word}"]
     if word != "all agree":
         for number, each in enumerate(repeats, 1):
-            lines.append(f"  run {number}  {each['verdict']}  {each['fingerprint'] or 'no fingerprint'}  {each['bundle']}")
+            lines.append(
+                f"  run {number}  {each['verdict']}  {each['fingerprint'] or 'no fingerprint'}  {each['bundle']}"
+            )
     if divergence is not None:
         lines += [f"  {line}" for line in divergence.lines()]
     return lines

@@ -15,11 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from harness.measure.kinds import Statistic
 from harness.scenario import steps as s
 from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
+
+if TYPE_CHECKING:
+    from harness.scenario.faulting import Fault
 
 
 class ScenarioBuilder:
@@ -63,6 +66,14 @@ class ScenarioBuilder:
 
     def prove(self, against: Literal["identity", "scene"] = "identity", *, damage: bool = True) -> Self:
         self._scenario = replace(self._scenario, proof=Proof(against=against, damage=damage))
+        return self
+
+    def faults(self, *faults: Fault, seed: int | None = None) -> Self:
+        """Add faults of the plan; *seed* is that of all of them."""
+        from harness.scenario.faulting import Plan
+
+        before = self._scenario.faults or Plan()
+        self._scenario = replace(self._scenario, faults=replace(before, fault=(*before.fault, *faults), seed=seed))
         return self
 
     def respond(
@@ -206,6 +217,9 @@ class ScenarioBuilder:
 
     def relaunch(self, until: str = "", *, timeout: float | None = None) -> Self:
         return self._add(s.Relaunch(until=until, timeout=timeout))
+
+    def recover(self, ticks: int = 600, *, timeout: float | None = None) -> Self:
+        return self._add(s.Recover(ticks=ticks, timeout=timeout))
 
     def stop(self) -> Self:
         return self._add(s.Stop())

@@ -22,6 +22,7 @@ class Traits:
     place: ClassVar[Place] = "still"
     lasting: ClassVar[bool] = False
     reproducible: ClassVar[bool] = True
+    by_gdbstub: ClassVar[bool] = False
     detects: ClassVar[tuple[str, ...]] = ()
     recovers: ClassVar[tuple[str, ...]] = ()
 
@@ -36,6 +37,15 @@ class ClientTraits(Traits):
 
 
 DiskRequest = Literal["any", "read", "write", "flush"]
+
+
+class DiskTraits(Traits):
+    """Faults of disks that a guest notices when it uses the disk, and has to get over when the disk works again."""
+
+    __slots__ = ()
+    lasting = True
+    detects: ClassVar[tuple[str, ...]] = ("RAYOS_FAILURE:DETECTED:disk_*",)
+    recovers: ClassVar[tuple[str, ...]] = ("RAYOS_FAILURE:RECOVERY_COMPLETE:0:success",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +128,14 @@ class GuestCommand(Traits):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BitFlip(Traits):
     """One bit of guest memory turns over: at a `symbol` (+ `offset`) of the kernel's ELF file, or at a virtual
-    `address`. The bit is drawn from the `length` bytes there unless `bit` names it. `back`: it turns back at the end.
+    `address`. The bit is drawn from the `length` bytes there unless `bit` names it (0 is the lowest of the first byte).
+    `back`: it lasts, and turns back at its end if the byte still is what it made of it.
     """
 
     __pydantic_config__: ClassVar = _STRICT
-    lasting = True
+    by_gdbstub = True
+    detects = ("RAYOS_FAILURE:DETECTED:memory:*",)
+    recovers = ("RAYOS_FAILURE:RECOVERY_COMPLETE:*:success",)
     kind: Literal["bit-flip"] = "bit-flip"
     symbol: str = ""
     offset: int = 0
@@ -131,13 +144,17 @@ class BitFlip(Traits):
     bit: int | None = None
     back: bool = False
 
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]
+        """Only what turns back has an end."""
+        return self.back
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskError(Traits):
+class DiskError(DiskTraits):
     """Requests of a disk fail: the next `count`, or (0) all while it lasts; only those that touch `sector` if given."""
 
     __pydantic_config__: ClassVar = _STRICT
-    lasting = True
     kind: Literal["disk-error"] = "disk-error"
     disk: str = "disk0"
     error: Literal["eio", "enospc"] = "eio"
@@ -159,11 +176,10 @@ class DiskSlow(Traits):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskUnplug(Traits):
+class DiskUnplug(DiskTraits):
     """A disk is gone: every request fails, or (`hot`) its device is unplugged from the bus."""
 
     __pydantic_config__: ClassVar = _STRICT
-    lasting = True
     kind: Literal["disk-unplug"] = "disk-unplug"
     disk: str = "disk0"
     hot: bool = False
@@ -206,7 +222,7 @@ class NetworkDelay(Traits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPressure(Traits):
-    """Memory goes: the balloon takes `mb` of it from the guest."""
+    """Memory goes: the balloon takes `mb` of it from the guest, whose driver has to give it."""
 
     __pydantic_config__: ClassVar = _STRICT
     lasting = True
@@ -217,7 +233,7 @@ class MemoryPressure(Traits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuStarvation(Traits):
-    """The machine gets `percent` of the host's time."""
+    """QEMU gets `percent` of the host's time: it is stopped and let go 20 times a second."""
 
     __pydantic_config__: ClassVar = _STRICT
     lasting = True
@@ -237,10 +253,10 @@ class Pause(Traits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJump(Traits):
-    """The guest's wall clock is `seconds` further all at once."""
+    """The counter that the guest tells its time by (the HPET's) is `seconds` further all at once."""
 
     __pydantic_config__: ClassVar = _STRICT
-    reproducible = False
+    by_gdbstub = True
     kind: Literal["clock-jump"] = "clock-jump"
     seconds: int = 3600
 
@@ -250,6 +266,7 @@ class Nmi(Traits):
     """A non-maskable interrupt."""
 
     __pydantic_config__: ClassVar = _STRICT
+    detects = ("RAYOS_FAILURE:DETECTED:nmi:*",)
     kind: Literal["nmi"] = "nmi"
 
 
@@ -263,7 +280,7 @@ class ResetMachine(Traits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialNoise(Traits):
-    """`bytes` bytes on their way from the guest to us are other ones, on average one in `every`."""
+    """`bytes` bytes on their way from the guest to us are other ones, on average one in `every`; fewer if it ends."""
 
     __pydantic_config__: ClassVar = _STRICT
     lasting = True
@@ -274,7 +291,7 @@ class SerialNoise(Traits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialLoss(Traits):
-    """`bytes` bytes on their way from the guest to us are lost, on average one in `every`."""
+    """`bytes` bytes on their way from the guest to us are lost, on average one in `every`; fewer if it ends."""
 
     __pydantic_config__: ClassVar = _STRICT
     lasting = True
@@ -285,10 +302,11 @@ class SerialLoss(Traits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialStall(Traits):
-    """What the guest says reaches us only when the fault is over."""
+    """What the guest says reaches us only when the fault is over: after `until = { host_s = … }`."""
 
     __pydantic_config__: ClassVar = _STRICT
     lasting = True
+    reproducible = False
     kind: Literal["serial-stall"] = "serial-stall"
 
 
@@ -312,7 +330,9 @@ class FreezeQemu(Traits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillHarness(Traits):
-    """The harness kills itself (SIGKILL): its evidence stays readable, and `harness run --resume` goes on."""
+    """The harness kills itself (SIGKILL): its evidence stays readable, and `harness run --resume` goes on. The run of a
+    campaign that was killed once is spared when it is played again.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     kind: Literal["kill-harness"] = "kill-harness"

@@ -188,3 +188,8 @@ class Plan:
     def by_host(self) -> bool:
         """Whether something in it depends on the host's time: then no run of it is reproducible."""
         return any(not f.do.reproducible or f.when.unit == "host_s" or f.until.host_s is not None for f in self.fault)
+
+    @property
+    def by_gdbstub(self) -> bool:
+        """Whether something in it needs the gdbstub."""
+        return any(f.do.by_gdbstub or f.when.symbol for f in self.fault)

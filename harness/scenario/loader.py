@@ -76,6 +76,10 @@ def load_scenarios(path: Path, seed: int | None = None) -> list[Scenario]:
     :raises UsageError: listing everything wrong with it as `file:line: message`.
     """
     document = load_toml(path)
+    if "node" in document.data:
+        from harness.fleet.loader import load_clusters
+
+        return [*load_clusters(path, document, seed)]
     return list(_load(path, document, seed))
 
 

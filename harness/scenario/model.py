@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _STRICT = {"extra": "forbid"}
 
-ClockMode = Literal["virtual", "wall"]
+ClockMode = Literal["virtual", "wall", "record"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,7 @@ class Scenario:
     """One scenario after expansion: no parameters left, a flat list of steps."""
 
     __pydantic_config__: ClassVar = _STRICT
+    several: ClassVar[bool] = False  # whether it is one of several guests (`harness.fleet`)
     name: str
     image: str = ""
     summary: str = ""

@@ -17,6 +17,7 @@ from harness.toml_positions import Loc
 
 _ADAPTER = TypeAdapter(Plan)
 MOST_TIMES = 100_000  # firings of one fault
+MOST_FLIPPED = 1 << 20  # bytes out of which one bit is drawn
 
 
 def load_plan(path: Path) -> Plan:
@@ -96,6 +97,28 @@ def _what(here: Loc, fault: Fault) -> Iterator[Problem]:
         yield Problem((*here, "do"), f"{what.kind}: give either id = CLIENT or random = HOW_MANY")
     if what.kind == "bit-flip" and bool(what.symbol) == (what.address is not None):
         yield Problem((*here, "do"), "bit-flip: give either symbol or address")
+    if what.kind == "bit-flip" and not 0 <= (what.bit or 0) < 8 * max(1, what.length) <= 8 * MOST_FLIPPED:
+        yield Problem((*here, "do"), f"bit-flip: length should be 1 to {MOST_FLIPPED} bytes, and bit within them")
+    if what.kind == "reset" and fault.when.unit in ("symbol", "block"):
+        yield Problem(place, f"when: a machine that stands at a {fault.when.unit} is not reset: use kill-qemu")
+    if what.kind == "serial-stall" and fault.until.host_s is None:
+        yield Problem(here, "serial-stall: give until = { host_s = … }, for nothing else is heard while it lasts")
+    if what.kind in ("serial-noise", "serial-loss") and min(what.bytes, what.every) < 1:
+        yield Problem((*here, "do"), f"{what.kind}: bytes and every should be at least 1")
+    if what.kind in ("pause", "freeze-qemu") and what.host_s <= 0:
+        yield Problem((*here, "do", "host_s"), "host_s: should be more than 0")
+    if what.kind == "network-delay" and what.delay_ms < 1:
+        yield Problem((*here, "do", "delay_ms"), "delay_ms: should be at least 1")
+    if what.kind == "memory-pressure" and what.mb < 1:
+        yield Problem((*here, "do", "mb"), "mb: should be at least 1")
+    if what.kind == "clock-jump" and what.seconds < 1:
+        yield Problem((*here, "do", "seconds"), "seconds: should be at least 1, a counter goes forwards")
+    if what.kind == "disk-slow" and what.iops < 1:
+        yield Problem((*here, "do", "iops"), "iops: should be 1 or more")
+    if what.kind == "disk-error" and (what.count < 0 or (what.sector or 0) < 0):
+        yield Problem((*here, "do"), "disk-error: count and sector should not be negative")
+    if what.kind == "disk-error" and what.sector is not None and what.request == "flush":
+        yield Problem((*here, "do", "sector"), "sector: a flush has none")
     if what.kind == "cpu-starvation" and not 1 <= what.percent <= 99:
         yield Problem((*here, "do", "percent"), "percent: should be 1 to 99")
 

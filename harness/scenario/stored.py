@@ -29,7 +29,7 @@ def to_json(scenario: Scenario) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> Scenario:
     """What `to_json` wrote. For data of the harness's own making: nothing is validated."""
-    steps = tuple(_step(step) for step in data["steps"])
+    steps = tuple(step_from_json(step) for step in data["steps"])
     scenario = Scenario(**{k: _tuples(v) for k, v in data.items() if k not in _BUILT})
     return replace(
         scenario,
@@ -49,7 +49,8 @@ def _plan(data: Mapping[str, Any]) -> Plan:
     return plan_from_json(data)
 
 
-def _step(data: Mapping[str, Any]) -> Step:
+def step_from_json(data: Mapping[str, Any]) -> Step:
+    """One step as `to_json` wrote it."""
     from harness.scenario import steps as s  # writing needs none of them, and a quick boot should stay quick
 
     values = {k: _tuples(v) for k, v in data.items()}

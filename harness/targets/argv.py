@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from socket import socket
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UsageError
 from harness.targets.profile import Profile
+from harness.targets.rr import HEARTBEAT_US, Log, refuse_recording, with_blkreplay
+
+if TYPE_CHECKING:
+    from harness.targets.served_disk import ServedDisk
 
 _DEFAULT_CPU = {"x86_64": "qemu64", "aarch64": "cortex-a57"}
 _DISK_DEVICES = {"virtio": "virtio-blk-pci", "ide": "ide-hd", "scsi": "scsi-hd"}
@@ -66,7 +70,7 @@ class Nic:
 class Launch:
     """What a run decides beside the profile."""
 
-    clock: Literal["virtual", "wall"] = "wall"
+    clock: Literal["virtual", "wall", "record"] = "wall"
     accel: Literal["auto", "tcg", "kvm"] = "tcg"
     seed: int = 1
     keep: bool = True  # a machine that reset or died is kept, stopped, for the post mortem; False: it reboots, it goes
@@ -75,6 +79,8 @@ class Launch:
     share_console: bool = False  # a socket in the run directory on which a person can join the console
     prove: bool = False  # the guest waits after each frame until it was looked at
     nics: tuple[Nic, ...] = ()
+    served: tuple[ServedDisk, ...] = ()  # disks whose requests pass through us: of a plan with faults of disks
+    log: Log | None = None  # in the clock `record`: what is written, or followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +106,14 @@ class Wires:
     esp: Path | None = None  # the private copy
     disks: Mapping[Path, Path] = field(default_factory=dict)  # private copies of disks, by what they are copies of
     ram: Ram | None = None
-    overlays: Mapping[str, Path] = field(default_factory=dict)  # qcow2 to be opened instead of a disk, by its drive
+    overlays: Mapping[str, Path] = field(default_factory=dict)  # qcow2 over a throw-away disk, by its drive: to keep
+    # what is written to it, or, in a machine whose state comes in, to begin with that
+    served: Mapping[str, int] = field(default_factory=dict)  # connections of disks that we serve, by their drives
     incoming: bool = False  # the machine's state comes by QMP's migrate-incoming
 
     def descriptors(self) -> list[int]:
         """Those that the child has to inherit."""
-        wanted = (self.qmp, self.console, self.control, self.proof, *self.nics, self.log)
+        wanted = (self.qmp, self.console, self.control, self.proof, *self.nics, *self.served.values(), self.log)
         return [fd for fd in wanted if isinstance(fd, int)]
 
 
@@ -117,11 +125,12 @@ def qemu_argv(profile: Profile, launch: Launch, wires: Wires) -> list[str]:
     options = [
         *_machine(profile, launch, wires),
         *_clock(profile, launch),
+        *_record(profile, launch, wires),
         *_streams(launch, wires),
         *_display(profile, launch),
         *_firmware(profile, wires),
         *_kernel(profile, launch),
-        *_disks(profile, wires),
+        *(_disks(profile, launch, wires) if launch.log is None else with_blkreplay(_disks(profile, launch, wires))),
         *_nics(launch, wires),
     ]
     # The user's own words come last and as they are: QEMU's syntax is theirs.
@@ -162,7 +171,7 @@ def _machine(profile: Profile, launch: Launch, wires: Wires) -> Iterator[Option]
 
 def _clock(profile: Profile, launch: Launch) -> Iterator[Option]:
     yield Option("seed", str(launch.seed))
-    if launch.clock == "wall":
+    if launch.clock != "virtual":
         return
     if launch.accel != "tcg":
         raise UsageError(f"the virtual clock needs TCG, not {launch.accel}", "use the wall clock, or accelerator tcg")
@@ -176,6 +185,22 @@ def _clock(profile: Profile, launch: Launch) -> Iterator[Option]:
     yield _keyed("rtc", None, base=profile.clock.rtc, clock="vm")
     for driver in _VIRTIO:
         yield _keyed("global", None, **{f"{driver}.ioeventfd": False})
+
+
+def _record(profile: Profile, launch: Launch, wires: Wires) -> Iterator[Option]:
+    if launch.clock != "record":
+        return
+    if launch.log is None or launch.nics or launch.accel != "tcg" or not isinstance(wires.console, Path):
+        raise UsageError("the clock `record` takes TCG, no network card, and a place for its log")
+    refuse_recording(profile)
+    values: dict[str, Value] = {"rr": launch.log.mode, "rrfile": launch.log.file}
+    yield _keyed("icount", None, shift=profile.clock.shift, **values)
+    yield _keyed("rtc", None, base=profile.clock.rtc, clock="vm")
+    for driver in _VIRTIO:
+        yield _keyed("global", None, **{f"{driver}.ioeventfd": False})
+    nowhere: dict[str, Value] = {"server": True, "addr.type": "unix", "addr.path": f"{wires.console}.heartbeat"}
+    yield _keyed("netdev", "stream", id="harness-heartbeat", **nowhere)
+    yield _keyed("object", "filter-buffer", id="heartbeat", netdev="harness-heartbeat", interval=HEARTBEAT_US)
 
 
 def _streams(launch: Launch, wires: Wires) -> Iterator[Option]:
@@ -258,11 +283,17 @@ def _ide_places(profile: Profile) -> Iterator[dict[str, Value]]:
         yield place | {"unit": number % each} if each > 1 else place
 
 
-def _disks(profile: Profile, wires: Wires) -> Iterator[Option]:
+def _served(name: str, kind: str, wire: int) -> Option:
+    place: dict[str, Value] = {"file.driver": "nbd", "file.server.type": "fd", "file.server.str": wire}
+    return _drive("none", id=name, format=kind, **place)
+
+
+def _disks(profile: Profile, launch: Launch, wires: Wires) -> Iterator[Option]:
     boot, arch = profile.boot, profile.machine.arch
     disks = [*([boot.disk] if boot.disk is not None else []), *profile.machine.disks]
     if any(disk.interface == "scsi" for disk in disks) or (boot.cdrom is not None and arch == "aarch64"):
         yield _keyed("device", "virtio-scsi-pci", id="harness-scsi")
+    policies: dict[str, dict[str, Value]] = {d.name: {"werror": d.policy, "rerror": d.policy} for d in launch.served}
     order = 0
     ide = _ide_places(profile)
     if wires.esp is not None:
@@ -284,11 +315,15 @@ def _disks(profile: Profile, wires: Wires) -> Iterator[Option]:
         name = disk.id or f"disk{index}"
         overlay = wires.overlays.get(name)
         file, kind = (wires.disks.get(disk.file, disk.file), disk.format) if overlay is None else (overlay, "qcow2")
-        # snapshot: writes go to a file that QEMU makes and unlinks at once, so that nothing can stay behind.
-        yield _drive("none", id=name, format=kind, snapshot=not disk.persist, file=file)
+        if name in wires.served:
+            yield _served(name, kind, wires.served[name])
+        else:
+            kept = disk.persist or (overlay is not None and not wires.incoming)
+            # snapshot: writes go to a file that QEMU makes and unlinks at once, so that nothing can stay behind.
+            yield _drive("none", id=name, format=kind, snapshot=not kept, file=file)
         if disk.interface != "none":
             place = next(ide) if disk.interface == "ide" else {}
             if boot.kernel is None:  # QEMU gives a kernel the first place by itself
                 place["bootindex"] = order
-            yield _keyed("device", _DISK_DEVICES[disk.interface], drive=name, **place)
+            yield _keyed("device", _DISK_DEVICES[disk.interface], drive=name, **place, **policies.get(name, {}))
             order += 1

@@ -19,6 +19,7 @@ from harness.targets.argv import Launch, Ram, Wires, qemu_argv
 from harness.targets.esp import copy_esp
 from harness.targets.firmware import copy_sparse, find_firmware
 from harness.targets.needs import require
+from harness.targets.overlays import find_overlays, make_overlays
 from harness.targets.profile import Profile
 from harness.targets.runtime import RunDirectory
 from harness.targets.spawn import Spawned, spawn
@@ -67,13 +68,13 @@ class HeadStart:
     A context manager: what nobody took over by its end is ended and removed.
 
     :param snapshot: what it is to start from.
-    :param ram: a file for its memory, so that the machine can be saved.
+    :param save_in: a folder for its memory and what it writes to disks, so that it can be saved.
     :raises UsageError: for an image that is not there, or one that contradicts *launch*.
     :raises LabError: if the host could not.
     """
 
     def __init__(
-        self, profile: Profile, launch: Launch, *, snapshot: Snapshot | None = None, ram: Path | None = None
+        self, profile: Profile, launch: Launch, *, snapshot: Snapshot | None = None, save_in: Path | None = None
     ) -> None:
         if launch.accel == "auto":
             raise ValueError("which accelerator to take is not chosen yet")
@@ -84,7 +85,9 @@ class HeadStart:
         self._left = True
         try:
             self.files = copy_files(profile, self.directory.path, snapshot)
-            self.birth = bear(profile, launch, self.files, self.directory.path, 1, snapshot=snapshot, ram=ram)
+            if save_in is not None:
+                make_overlays(profile, save_in)
+            self.birth = bear(profile, launch, self.files, self.directory.path, 1, snapshot=snapshot, save_in=save_in)
         except BaseException:
             self.directory.remove()
             raise
@@ -139,14 +142,14 @@ def bear(
     number: int,
     *,
     snapshot: Snapshot | None = None,
-    ram: Path | None = None,
+    save_in: Path | None = None,
 ) -> Birth:
     """Start QEMU's process.
 
     :param directory: for the console's files in the virtual clock and the gdbstub's socket.
     :param number: 1 for the first life of the run; it keeps the files of several apart.
     :param snapshot: what it is to start from; it has to be loaded by QMP.
-    :param ram: a file for its memory, so that the machine can be saved.
+    :param save_in: a folder for its memory and what it writes to disks, so that it can be saved.
     :raises UsageError: if profile and launch contradict each other, or there is no QEMU.
     :raises LabError: if the host could not.
     """
@@ -168,7 +171,7 @@ def bear(
         qmp, qmp_end = wire()
         console: socket.socket | Path
         console_end: int | Path
-        if launch.clock == "virtual":
+        if launch.clock != "wall":
             console = console_end = directory / f"console-{number}"
             make_file_pair(console)
         else:
@@ -179,6 +182,12 @@ def bear(
         if launch.prove:
             proof, proof_end = wire()
         nics = [for_child(nic.plug()) for nic in launch.nics]
+        saved = snapshot.path if snapshot is not None else save_in
+        overlays = find_overlays(profile, saved) if saved is not None else {}
+        served = {}
+        for disk in launch.served:
+            file, throw_away = disk.place(profile, files.disks, overlays)
+            served[disk.name] = for_child(disk.plug(file, throw_away=throw_away))
         if launch.accel == "tcg":
             log, log_end = os.pipe()
             for_qemu.callback(os.close, log_end)
@@ -194,8 +203,9 @@ def bear(
             firmware=files.firmware,
             esp=files.esp,
             disks=files.disks,
-            ram=Ram(snapshot.ram, shared=False) if snapshot is not None else Ram(ram, shared=True) if ram else None,
-            overlays=snapshot.overlays(profile) if snapshot is not None else {},
+            ram=Ram(saved / "ram", shared=snapshot is None) if saved is not None else None,
+            overlays=overlays,
+            served=served,
             incoming=snapshot is not None,
         )
         argv = qemu_argv(profile, launch, wires)

@@ -24,10 +24,12 @@ _READ, _WRITE = 1024, 1024  # bytes of memory a packet: QEMU's holds 4096 charac
 _BACKLOG = 64  # stops that nobody asked about; the oldest go first
 _KINDS = {"software": 0, "hardware": 1}  # of breakpoints, Z0 and Z1; for TCG they are the same
 
+_X86_64 = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip"
+_X86_32 = "eflags cs ss ds es fs gs"
 _LAYOUT: dict[str, tuple[tuple[str, int], ...]] = {  # registers in the order of the `g` packet, with their bytes
     "x86_64": (
-        *((name, 8) for name in "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()),
-        *((name, 4) for name in "eflags cs ss ds es fs gs".split()),
+        *((name, 8) for name in _X86_64.split()),
+        *((name, 4) for name in _X86_32.split()),
     ),
     "aarch64": (*((f"x{number}", 8) for number in range(31)), ("sp", 8), ("pc", 8), ("cpsr", 4)),
 }
@@ -109,6 +111,16 @@ class GdbStub:
         return self._running
 
     @property
+    def connected(self) -> bool:
+        """Whether QEMU is there and serves this client."""
+        return self._lost is None
+
+    @property
+    def breakpoints(self) -> frozenset[int]:
+        """Addresses of those that are set."""
+        return frozenset(self._breakpoints)
+
+    @property
     def reverse(self) -> bool:
         """Whether QEMU offers to go backwards (only in a replay)."""
         return "ReverseStep+" in self._features
@@ -171,6 +183,11 @@ class GdbStub:
         number = self._breakpoints.pop(address)
         await self._ask(b"z%d,%x,1" % (number, address), f"the breakpoint at {address:#x}")
 
+    async def clear_all(self) -> None:
+        """No breakpoint stays."""
+        for address in list(self._breakpoints):
+            await self.clear_breakpoint(address)
+
     async def watch(self, address: int, length: int) -> None:
         """Stop after a write to any of *length* bytes (Z2)."""
         await self._ask(b"Z2,%x,%x" % (address, length), f"a watchpoint at {address:#x}")
@@ -206,14 +223,30 @@ class GdbStub:
                 await self._stopped.wait()
         except TimeoutError as error:
             raise LabError(f"the machine did not stop within {within:g} s") from error
-        if not self._stops:
-            raise self._lost or TargetLost("the gdbstub is closed")
-        text = self._stops.popleft()
-        if not self._stops and self._lost is None:
-            self._stopped.clear()
-        signal, fields = _stop_fields(text)
-        watched = next((int(fields[kind], 16) for kind in ("watch", "rwatch", "awatch") if kind in fields), None)
-        return Stop(signal, (await self.registers()).pc, watched)
+        return await self._seen(self._next_stop())
+
+    async def trapped(self) -> Stop:
+        """Wait for a breakpoint, a watchpoint or a step. Of other stops nothing is asked: whoever caused one (QMP
+        `stop`) may let the machine go again at any time.
+        """
+        while True:
+            await self._stopped.wait()
+            text = self._next_stop()
+            if _stop_fields(text)[0] == SIGTRAP:
+                return await self._seen(text)
+
+    async def halted(self) -> None:
+        """Wait until QEMU has told that the machine stopped, which it did by QMP `stop`; that stop is still to be told.
+
+        :raises LabError: if nothing of the kind comes.
+        """
+        if not self._running:
+            return
+        try:
+            async with asyncio.timeout(host(TIMEOUTS.gdb_command)):
+                await self._stopped.wait()
+        except TimeoutError as error:
+            raise LabError("the gdbstub does not tell that the machine stopped") from error
 
     async def run_to(self, address: int, hits: int = 1, within: float | None = None) -> Stop:
         """Let the machine run to the *hits*-th time that it comes to *address* from here on, and no breakpoint stays.
@@ -226,15 +259,16 @@ class GdbStub:
         if own:
             await self.set_breakpoint(address)
         try:
-            for _ in range(hits):
+            for _ in range(hits - 1):
                 await self.resume()
                 stop = await self.stopped(within)
                 if stop.address != address or stop.signal != SIGTRAP:
-                    break
+                    return stop
+            await self.resume()
+            return await self.stopped(within)
         finally:
-            if own and not self._running:
+            if own and not self._running and self._lost is None:
                 await self.clear_breakpoint(address)
-        return stop
 
     def resumed_elsewhere(self) -> None:
         """Say that QMP `cont` let the machine go; QEMU tells a gdb client nothing of it."""
@@ -260,6 +294,19 @@ class GdbStub:
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
+    def _next_stop(self) -> bytes:
+        if not self._stops:
+            raise self._lost or TargetLost("the gdbstub is closed")
+        text = self._stops.popleft()
+        if not self._stops and self._lost is None:
+            self._stopped.clear()
+        return text
+
+    async def _seen(self, text: bytes) -> Stop:
+        signal, fields = _stop_fields(text)
+        watched = next((int(fields[kind], 16) for kind in ("watch", "rwatch", "awatch") if kind in fields), None)
+        return Stop(signal, (await self.registers()).pc, watched)
+
     async def _space(self, physical: bool) -> None:
         answer = await self._exchange(b"Qqemu.PhyMemMode:%d" % physical, "physical addresses")
         if answer != b"OK" and physical:
@@ -272,7 +319,9 @@ class GdbStub:
     async def _exchange(self, payload: bytes, what: str = "") -> bytes:
         """Send one packet and take its answer. The caller has the turn."""
         if self._running:
-            raise LabError("the machine runs, and its gdbstub cannot be asked", "wait until it stopped, or interrupt it")
+            raise LabError(
+                "the machine runs, and its gdbstub cannot be asked", "wait until it stopped, or interrupt it"
+            )
         self._answer = asyncio.get_running_loop().create_future()
         try:
             self._send(packet(payload))

@@ -7,11 +7,15 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.console.file_port import FilePort
 from harness.console.readiness import Readiness
 from harness.console.types import BytePort
 from harness.errors import TargetLost
+
+if TYPE_CHECKING:
+    from harness.targets.rr import Pacer
 
 _BACKLOG = 1 << 20  # bytes a person's terminal may lag behind before it is left out
 
@@ -74,6 +78,7 @@ class LifePort:
         self._used = False
         self._reading = False
         self._rest = b""
+        self.pacer: Pacer | None = None  # for a machine that takes input only at its own pace
 
     def attach(self, port: BytePort, before: bytes = b"") -> None:
         """The machine's new life begins with *port*.
@@ -134,7 +139,10 @@ class LifePort:
         """:raises TargetLost: if no life is there to take it."""
         if self._port is None:
             raise TargetLost("the machine has not been started")
-        await self._port.write(data)
+        if self.pacer is not None:
+            await self.pacer.write(self._port, data)
+        else:
+            await self._port.write(data)
 
     async def abandon(self) -> None:
         """The machine is gone for good. What it left to be read is kept; its descriptors are not."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import TargetLost, UsageError
+from harness.errors import LabError, TargetLost, UsageError
 from harness.evidence.journal import Event, Journal
 from harness.qmp.session import QmpEvent, QmpSession
 from harness.targets.accel import choose
@@ -21,10 +22,12 @@ from harness.targets.launcher import Life, come_up
 from harness.targets.ports import FilePair, LifePort, SharedConsole
 from harness.targets.profile import Profile
 from harness.targets.reset import Resetter
+from harness.targets.rr import Log, Pacer, refuse_recording
 from harness.targets.runtime import RunDirectory
 from harness.timeouts import TIMEOUTS, host
 
 if TYPE_CHECKING:
+    from harness.targets.debugger import Debugger
     from harness.targets.registers import Registers
     from harness.targets.snapshot import Snapshot
 
@@ -36,7 +39,7 @@ class QemuTarget:
 
     :param head_start: its first life, if that was started before; with the same profile and launch.
     :param snapshot: what its first life starts from, instead of a boot; with the same profile and launch.
-    :param ram: a file for the memory of its first life, so that the machine can be saved.
+    :param save_in: a folder for the memory and the disks of its first life, so that the machine can be saved.
     """
 
     def __init__(
@@ -46,11 +49,12 @@ class QemuTarget:
         head_start: HeadStart | None = None,
         *,
         snapshot: Snapshot | None = None,
-        ram: Path | None = None,
+        save_in: Path | None = None,
     ) -> None:
         self.profile = profile
         self.snapshot = snapshot
-        self._ram = ram
+        self._save_in = save_in
+        self.recorded: int | None = None  # instructions of a recording, once it is stopped
         self.launch = launch or Launch()
         self._head_start = head_start
         self._console = LifePort()
@@ -70,6 +74,8 @@ class QemuTarget:
         self._relaunching = False
         self._shutdown_reason: str | None = None
         self._baseline: HostSample | None = None
+        self.debugger: Debugger | None = None
+        """Our own place at the gdbstub, where the run wants one; the launch has to ask for it."""
 
     # ---- what it is ----------------------------------------------------------------------------------------------
 
@@ -83,8 +89,8 @@ class QemuTarget:
         wanted = {
             Capability.CONSOLE_INPUT: True,
             Capability.QMP: True,
-            Capability.POWER: True,
-            Capability.RELAUNCH: True,
+            Capability.POWER: self.launch.log is None,  # a log is that of one machine, from its start
+            Capability.RELAUNCH: self.launch.log is None,
             Capability.CONTROL: guest.control != "none",
             Capability.SCREEN: guest.display,
             Capability.INPUT: guest.input,
@@ -137,6 +143,19 @@ class QemuTarget:
 
     # ---- its life ------------------------------------------------------------------------------------------------
 
+    def record(self, log: Path) -> None:
+        """Before the start: have QEMU write its log for a replay to *log*. The launch's clock is `record`.
+
+        :raises UsageError: if the image cannot be recorded.
+        """
+        refuse_recording(self.profile)
+        if self.snapshot is not None:
+            raise UsageError("a run that starts from a snapshot cannot be recorded", "record it from its boot on")
+        self.launch = replace(self.launch, log=Log("record", log))
+        for port in (self._console, self._control):
+            if port is not None:
+                port.pacer = Pacer(self._qmp, self.profile.clock.shift)
+
     async def start(self, journal: Journal) -> None:
         """Start QEMU paused, with QMP negotiated. Writes `target.start`.
 
@@ -152,9 +171,10 @@ class QemuTarget:
         self._exit = asyncio.get_running_loop().create_future()
         self._session = QmpSession(journal)
         self._session.listen(self._on_event)
+        self._session.on_command.append(self._tell_disks)
         self._resetter = Resetter(self._session, self._console, keep=self.launch.keep)
         started = (
-            self._head_start or HeadStart(self.profile, self.launch, snapshot=self.snapshot, ram=self._ram)
+            self._head_start or HeadStart(self.profile, self.launch, snapshot=self.snapshot, save_in=self._save_in)
         ).take()
         self._directory, self._files = started.directory, started.files
         try:
@@ -174,6 +194,8 @@ class QemuTarget:
         :raises LabError: if QEMU refused, or is gone.
         """
         qmp = self._qmp()
+        if self.debugger is not None:
+            await self.debugger.attach()
         await qmp.execute("cont")
         # What only looks comes after it: the guest need not wait a millisecond for that.
         cpus = await qmp.execute("query-cpus-fast")
@@ -232,6 +254,15 @@ class QemuTarget:
             self._relaunching = False
         await self.go()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send QEMU a signal; nothing happens if it has ended.
+
+        :raises TargetLost: if it was never started.
+        """
+        if self._life is None:
+            raise TargetLost(f"the target {self.name} is not running")
+        self._life.child.signal(number)
+
     async def kill(self) -> None:
         """SIGKILL to QEMU, on purpose: its end counts as asked for. Returns once it is gone."""
         if self._life is None:
@@ -250,6 +281,10 @@ class QemuTarget:
         """End QEMU (QMP `quit`, SIGTERM, SIGKILL) and remove all that the run left. Calling it twice is fine."""
         self._asked = self._asked or (self._life is not None and self._life.child.returncode is None)
         try:
+            if self.launch.log is not None and self.launch.log.mode == "record" and self._session is not None:
+                with suppress(LabError):  # a guest that switched itself off took QEMU with it
+                    await self._session.execute("stop", TIMEOUTS.stop_soft)
+                    self.recorded = int((await self._session.execute("query-replay", TIMEOUTS.stop_soft))["icount"])
             await self._end_life()
         finally:
             await self._finish()
@@ -328,11 +363,11 @@ class QemuTarget:
 
             await load_machine(qmp, snapshot)
         # What the guest sent before it was saved is read first: target.start says how much that is, and its digest.
-        self._console.attach(life.console, snapshot.console if snapshot else b"")
+        self._console.attach(life.console, snapshot.stream("console") if snapshot else b"")
         if self._control is not None and life.control is not None:
-            self._control.attach(life.control, snapshot.control if snapshot else b"")
+            self._control.attach(life.control, snapshot.stream("control") if snapshot else b"")
         if self._proof is not None and life.proof is not None:
-            self._proof.attach(life.proof, snapshot.proof if snapshot else b"")
+            self._proof.attach(life.proof, snapshot.stream("proof") if snapshot else b"")
 
     async def _note_addresses(self, directory: Path) -> None:
         if self.launch.share_console:
@@ -383,15 +418,27 @@ class QemuTarget:
             await port.abandon()
         if self._shared is not None:
             await self._shared.close()
+        if self.debugger is not None:
+            await self.debugger.close()
         if self._resetter is not None:
             await self._resetter.settle()
         if self._session is not None:
             await self._session.close()
         if self._life is not None and self._life.log is not None:
             self._life.log.close()
+        for disk in self.launch.served:
+            disk.close()
         if self._directory is not None:
             self._directory.remove()
             self._directory = None
+
+    def _tell_disks(self, command: str) -> None:
+        """Where the guest may have a request under way at the stop, its flush cannot be told from QEMU's own."""
+        for disk in self.launch.served:
+            if command == "cont":
+                disk.machine_runs()
+            elif command == "stop" and self.launch.clock == "virtual":
+                disk.machine_stops()
 
     def _on_event(self, event: QmpEvent) -> None:
         if event.name == "SHUTDOWN":

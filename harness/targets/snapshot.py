@@ -12,23 +12,21 @@ import fcntl
 import hashlib
 import json
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.errors import LabError
 from harness.evidence.bundle import sha256_file
 from harness.qmp.session import QmpSession
-from harness.targets.profile import Disk, Profile
 from harness.timeouts import TIMEOUTS, host
 
 FORMAT = 1
 _META = "snapshot.json"
 _STREAMS = ("console", "control", "proof")
 _CAPABILITIES = [{"capability": name, "state": True} for name in ("events", "x-ignore-shared")]
+_HINT = "remove it with `harness snapshots prune --all`, or run without --warm"
 _FAST = 1 << 40  # bytes/s; QEMU's own limit is a network's, 128 MB/s
 
 
@@ -53,20 +51,24 @@ class Snapshot:
     def ram(self) -> Path:
         return self.path / "ram"
 
-    @cached_property
-    def console(self) -> bytes:
-        """What the guest had sent to its console."""
-        return self._stream("console")
+    def stream(self, name: Literal["console", "control", "proof"]) -> bytes:
+        """What the guest had sent to that port. At its proof port it waits for an answer.
 
-    @cached_property
-    def control(self) -> bytes:
-        """What the guest had sent to its control port."""
-        return self._stream("control")
+        :raises LabError: if it cannot be read, or is not what it was.
+        """
+        if name not in self.about["files"]:
+            return b""
+        try:
+            data = (self.path / name).read_bytes()
+        except OSError as error:
+            raise LabError(f"cannot read the snapshot {self.path}: {error.strerror}", _HINT) from error
+        if hashlib.sha256(data).hexdigest() != self.about["files"][name]["sha256"]:
+            raise LabError(f"{self.path / name} is not what it was when the snapshot was made", _HINT)
+        return data
 
-    @cached_property
-    def proof(self) -> bytes:
-        """What the guest had sent to its proof port: it waits for an answer."""
-        return self._stream("proof")
+    def sent(self, name: str) -> int:
+        """How many bytes `stream` has."""
+        return int(self.about["files"].get(name, {"size": 0})["size"])
 
     @property
     def variables(self) -> Path | None:
@@ -77,23 +79,15 @@ class Snapshot:
         """The private copy of the *number*th disk with `persist = "run"`."""
         return self._there(f"disk-{number}")
 
-    def overlays(self, profile: Profile) -> dict[str, Path]:
-        """What the guest had written to disks that are thrown away, by the name of their drives."""
-        found = {name: self._there(f"overlay-{name}") for name, _ in throw_away(profile)}
-        return {name: path for name, path in found.items() if path is not None}
-
     def evidence(self) -> dict[str, Any]:
         """What a run that starts from it says of it."""
         told = {key: self.about[key] for key in ("digest", "key", "at", "made", "qemu")}
-        given = {name: getattr(self, name) for name in _STREAMS}
-        streams = {n: {"bytes": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in given.items() if b}
+        files = self.about["files"]
+        streams = {n: {"bytes": self.sent(n), "sha256": files[n]["sha256"]} for n in _STREAMS if self.sent(n)}
         return {**told, "streams": streams}
 
     def _there(self, name: str) -> Path | None:
         return self.path / name if name in self.about["files"] else None
-
-    def _stream(self, name: str) -> bytes:
-        return (self.path / name).read_bytes() if name in self.about["files"] else b""
 
     # ---- on disk -------------------------------------------------------------------------------------------------
 
@@ -152,33 +146,14 @@ def sync(file: Path) -> None:
         os.close(descriptor)
 
 
-def disks(profile: Profile) -> list[tuple[str, Disk]]:
-    """All disks of the machine, by the names of their drives."""
-    found = [*([profile.boot.disk] if profile.boot.disk is not None else []), *profile.machine.disks]
-    return [(disk.id or f"disk{index}", disk) for index, disk in enumerate(found)]
-
-
-def throw_away(profile: Profile) -> list[tuple[str, Disk]]:
-    """The disks whose writes are thrown away at the end of a machine's life."""
-    return [(name, disk) for name, disk in disks(profile) if not disk.persist]
-
-
-async def save_machine(qmp: QmpSession, profile: Profile, into: Path) -> None:
-    """Save the stopped machine, whose memory is a shared file already, into the folder *into*; it can only quit after.
+async def save_machine(qmp: QmpSession, into: Path) -> None:
+    """Save the stopped machine, which has its memory in the folder *into* already; it can only quit after.
 
     :raises LabError: if QEMU cannot; it says which device is in the way.
     """
-    for name, _ in throw_away(profile):
-        # What the guest wrote lies in a file that has no name any more: copy it into one that has.
-        target = {"device": name, "job-id": f"save-{name}", "target": str(into / f"overlay-{name}")}
-        done = qmp.next_event("BLOCK_JOB_COMPLETED")
-        await qmp.execute("drive-backup", **target, sync="top", format="qcow2")
-        async with asyncio.timeout(host(TIMEOUTS.snapshot)):
-            event = await done
-        if event.data.get("error"):
-            raise LabError(f"QEMU cannot save what was written to the disk {name}: {event.data['error']}")
     await qmp.execute("migrate-set-parameters", **{"max-bandwidth": _FAST})
-    await _migrate(qmp, "migrate", f"exec:cat > {shlex.quote(str(into / 'machine'))}")
+    with (into / "machine").open("wb") as file:
+        await _migrate(qmp, "migrate", file.fileno())
 
 
 async def load_machine(qmp: QmpSession, snapshot: Snapshot) -> None:
@@ -187,18 +162,21 @@ async def load_machine(qmp: QmpSession, snapshot: Snapshot) -> None:
     :raises LabError: if QEMU cannot.
     """
     try:
-        await _migrate(qmp, "migrate-incoming", f"exec:cat {shlex.quote(str(snapshot.path / 'machine'))}")
+        with (snapshot.path / "machine").open("rb") as file:
+            await _migrate(qmp, "migrate-incoming", file.fileno())
+    except OSError as error:
+        raise LabError(f"cannot read the snapshot {snapshot.path}: {error.strerror}", _HINT) from error
     except LabError as error:
-        hint = "remove the snapshot with `harness runs prune --snapshots`, or run without --warm"
-        raise LabError(f"QEMU cannot start from the snapshot {snapshot.path.name}: {error.what}", hint) from error
+        raise LabError(f"QEMU cannot start from the snapshot {snapshot.path}: {error.what}", _HINT) from error
 
 
-async def _migrate(qmp: QmpSession, command: str, uri: str) -> None:
+async def _migrate(qmp: QmpSession, command: str, descriptor: int) -> None:
+    await qmp.give("machine", descriptor)
     await qmp.execute("migrate-set-capabilities", capabilities=_CAPABILITIES)
     ending = asyncio.create_task(_last_status(qmp))
     await asyncio.sleep(0)  # it listens from here on
     try:
-        await qmp.execute(command, uri=uri)
+        await qmp.execute(command, uri="fd:machine")
         async with asyncio.timeout(host(TIMEOUTS.snapshot)):
             status = await ending
     except TimeoutError as error:

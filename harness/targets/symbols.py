@@ -46,6 +46,7 @@ class Symbols:
 
     file: Path
     by_name: Mapping[str, tuple[Symbol, ...]] = field(repr=False)
+    loaded: tuple[range, ...] = ()  # addresses that the file fills; none for an object file
 
     @classmethod
     def of(cls, elf: Path) -> Self:
@@ -55,11 +56,16 @@ class Symbols:
         """
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
+        from elftools.elf.sections import SymbolTableSection
 
         found: dict[str, list[Symbol]] = {}
         try:
             with elf.open("rb") as stream:
-                table = ELFFile(stream).get_section_by_name(".symtab")
+                file = ELFFile(stream)
+                loads = [s.header for s in file.iter_segments() if s["p_type"] == "PT_LOAD"]
+                loaded = tuple(range(s["p_vaddr"], s["p_vaddr"] + s["p_memsz"]) for s in loads)
+                section = file.get_section_by_name(".symtab")
+                table = section if isinstance(section, SymbolTableSection) else None
                 source = ""  # the symbols of a source file follow its name; the global ones come last
                 for entry in table.iter_symbols() if table is not None else ():
                     kind, where = entry["st_info"]["type"], entry["st_shndx"]
@@ -84,7 +90,7 @@ class Symbols:
                 f"{elf} has no symbols: it was stripped",
                 "keep an unstripped copy, and name it as boot.symbols in the image's profile",
             )
-        return cls(elf, {name: tuple(symbols) for name, symbols in found.items()})
+        return cls(elf, {name: tuple(symbols) for name, symbols in found.items()}, loaded)
 
     @classmethod
     def of_profile(cls, profile: Profile) -> Self:
@@ -96,7 +102,7 @@ class Symbols:
         if file is None:
             raise UsageError(
                 f"the image {profile.name} names no file with symbols",
-                "name one in its profile: [boot] symbols = \"path/to/vmlinux\"",
+                'name one in its profile: [boot] symbols = "path/to/vmlinux"',
             )
         return cls.of(file)
 
@@ -119,9 +125,9 @@ class Symbols:
         return candidates[0].address + int(parts[2] or "0", 0)
 
     def place(self, address: int) -> Place | None:
-        """The symbol that *address* belongs to: the nearest below, unless it is known to end before. None: none does."""
+        """The symbol that *address* belongs to: the nearest below, unless that ends before it."""
         index = bisect_right(self._addresses, address) - 1
-        if index < 0:
+        if index < 0 or (self.loaded and not any(address in span for span in self.loaded)):
             return None
         symbol = self._sorted[index]
         offset = address - symbol.address

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.engine.batch import BatchOptions, Planned, plan, run_planned
+from harness.engine.parallel import in_processes
 from harness.errors import HarnessError, UsageError
 from harness.scenario.files import collect
 from harness.zoo.model import Defect, Zoo
@@ -78,17 +78,7 @@ def play_all(cells: list[Cell], runs_dir: Path, jobs: int, on_seen: Callable[[Se
 
     :raises HarnessError: what stopped a run from being made at all.
     """
-    context = multiprocessing.get_context("spawn")  # a fork of a process with an event loop is asking for trouble
-    pool = ProcessPoolExecutor(jobs, mp_context=context)
-    try:
-        waiting: dict[Future[Seen], int] = {pool.submit(play_cell, cell, runs_dir): i for i, cell in enumerate(cells)}
-        seen: dict[int, Seen] = {}
-        for future in as_completed(waiting):
-            seen[waiting[future]] = future.result()
-            on_seen(future.result())
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return [seen[index] for index in range(len(cells))]
+    return in_processes(partial(play_cell, runs_dir=runs_dir), cells, jobs, on_seen)
 
 
 def play_cell(cell: Cell, runs_dir: Path) -> Seen:

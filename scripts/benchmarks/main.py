@@ -13,6 +13,7 @@ SECTIONS = {
     "scan": ("benchmarks.scan", 100, 10),
     "frames": ("benchmarks.frames", 100, 10),
     "proof": ("benchmarks.proof", 20, 2),
+    "warm": ("benchmarks.warm", 8, 2),
 }
 """Name: module, size of a whole measurement, size with --quick (pairs, markers, megabytes, frames, guest seconds)."""
 

@@ -46,13 +46,14 @@ def test_an_option_that_qemu_refuses_in_the_first_run_is_usage_and_nothing_else(
 
 
 @pytest.mark.system
-def test_a_junit_file_for_which_there_is_no_room_is_named_and_the_verdict_stands(
+def test_a_junit_file_for_which_there_is_no_room_is_named_and_makes_a_pass_inconclusive(
     call: Call, write_scenario: Write
 ) -> None:
     said = call("run", write_scenario("good", GOOD), "--junit", "/dev/full", "--json")
     assert "cannot write /dev/full: No space left on device" in said.stderr
     assert said.document["unwritten"] == ["/dev/full"]
-    assert (said.code, said.document["verdict"]) == (3, "PASS")
+    assert (said.code, said.document["exit_code"], said.document["verdict"]) == (3, 3, "INCONCLUSIVE")
+    assert [run["verdict"] for run in said.document["runs"]] == ["PASS"], "the run's own verdict stands"
 
 
 @pytest.mark.system

@@ -149,6 +149,11 @@ class LiveHarness:
         self._since = time.monotonic()
         self.process.send_signal(number)
 
+    @property
+    def ended(self) -> int:
+        """A descriptor that is readable once it has ended."""
+        return self._pidfd
+
     # ---- its end -------------------------------------------------------------------------------------------------
 
     def finish(self, within: float = PATIENCE) -> Ended:

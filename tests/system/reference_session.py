@@ -1,6 +1,8 @@
 """A session with the reference guest in the virtual clock, for tests: commands, input and pictures, one by one."""
 
 import asyncio
+import os
+import signal
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -135,3 +137,38 @@ async def reference(folder, *, image="reference", cmdline="", disks=(), devices=
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
         journal.close()
+
+
+class Told:
+    """What one life of the guest said: its console, and its answers in order."""
+
+    def __init__(self, console, replies):
+        self.markers = [line for line in console.splitlines() if line.startswith("RAYOS_")]
+        self.replies = [reply.payload for reply in replies]
+        self.words = [reply.words for reply in replies]
+
+
+def live(folder, *steps, **machine):
+    """One life of the guest that is given these commands; a step that is no text is awaited with the session."""
+
+    async def go():
+        replies = []
+        async with reference(folder, **machine) as session:
+            for step in steps:
+                if isinstance(step, str):
+                    replies.append(await session.command(step))
+                else:
+                    await step(session)
+        return Told((folder / "serial.bin").read_text("latin-1"), replies)
+
+    return asyncio.run(go())
+
+
+async def cut_the_power(session):
+    """QEMU ends at once: what it has not written is lost."""
+    os.kill(session.target.pid, signal.SIGKILL)
+
+
+def markers(outcome):
+    text = (outcome.bundle.path / "serial.bin").read_text("latin-1")
+    return [line for line in text.splitlines() if line.startswith("RAYOS_")]

@@ -59,6 +59,7 @@ def surroundings(tmp_path: Path) -> Mapping[str, str]:
         "PATH": f"{shim.parent}:{os.environ['PATH']}",
         "TMP": str(tmp_path / "tmp"),
         "HARNESS_RUNS_DIR": str(tmp_path / "runs"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),  # an example removes all snapshots: not the user's
     }
 
 
@@ -87,6 +88,7 @@ def test_an_example_of_the_documentation_runs(block: Block, surroundings: Mappin
         "README",
         "boards",
         "bring-your-own-kernel",
+        "clusters",
         "frames",
         "image-profiles",
         "install",
@@ -208,6 +210,9 @@ def test_an_example_of_the_help_texts_works(line: str, surroundings: Mapping[str
         first = private_installation(desk)
     elif line.startswith("harness judge"):
         first = f"harness run scenarios/smoke/first-light.toml --runs-dir runs; mv runs/* {line.split()[2]}; "
+    elif line.startswith("harness replay"):
+        first = "harness run scenarios/smoke/first-light.toml --clock record --runs-dir runs; "
+        first += f"mv runs/* {line.split()[2]}; "
     done = bash(first + line, surroundings, desk)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 

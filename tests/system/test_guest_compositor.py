@@ -432,9 +432,10 @@ def test_the_selection_goes_between_a_client_of_the_guest_and_one_of_the_host(tm
         assert (await session.command("paste id=1")).words["bytes"] == "0", "the host has not written yet"
         await client.settle()
         await sent[0].put(0, struct.pack("<I", 4) + b"host")
-        return got
+        return got, (await session.command("client id=1")).words
 
-    got = guest(tmp_path, body)
+    got, arrived = guest(tmp_path, body)
+    assert (arrived["text"], arrived["pastes"]) == ("4", "1")
     assert got[: 4 + got[0]] == struct.pack("<I", 14) + b"from-the-guest"
 
 

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from harness.clients.scene_events import Typed
 from harness.clients.wayland.errors import CompositorError, ConnectionEnded, Refused
 from harness.evidence.journal import read_events
 from harness.geometry import Rect
@@ -307,10 +308,12 @@ def test_a_drag_from_our_client_is_dropped_on_a_client_of_the_guest_that_asks_fo
         await session.inject(button("left", False))
         dropped = names(await client.settle(), "wl_data_source")
         await sent[0].put(0, text_bytes(b"dropped"))
+        desk = session.follower.scene.desk
+        desk.deliver(desk.find(1), Typed("dropped"))
         await assert_computed(session)
-        return over, dropped
+        return over, dropped, names(await client.settle(), "wl_data_source")
 
-    assert guest(tmp_path, body) == (["target", "action"], ["dnd_drop_performed", "send"])
+    assert guest(tmp_path, body) == (["target", "action"], ["dnd_drop_performed", "send"], ["dnd_finished"])
 
 
 # ---- the end, and a new start ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.targets.argv import Launch, Option, Wires, qemu_argv
+from harness.targets.argv import Launch, Nic, Option, Wires, qemu_argv
 from harness.targets.profile import Boot, Clock, Disk, Guest, Machine, Profile
 
 WIRES = Wires(qmp=5, console=6)
@@ -219,3 +220,15 @@ def test_a_person_can_be_let_in() -> None:
     assert values(words, "vnc") == ["none"], "QMP says where it listens"
     assert "socket,id=gdb,path=/run/gdb-1,server=on,wait=off" in values(words, "chardev")
     assert values(words, "gdb") == ["chardev:gdb"]
+
+
+def test_a_card_whose_wire_the_harness_holds_gets_the_inherited_socket() -> None:
+    def plug() -> socket.socket:
+        raise AssertionError("the command line needs the descriptor and no more")
+
+    launch = Launch(nics=(Nic(id="link", mac="52:54:00:00:00:01", plug=plug),))
+    wires = Wires(qmp=5, console=6, nics=(9,))
+    words = argv(profile(), launch, wires)
+    assert values(words, "netdev") == ["dgram,id=link-wire,local.type=fd,local.str=9"]
+    assert "virtio-net-pci,netdev=link-wire,id=link,mac=52:54:00:00:00:01,romfile=" in values(words, "device")
+    assert 9 in wires.descriptors()

@@ -27,19 +27,19 @@ static int number_of(const char *name, const char *const *names, int n)
 }
 
 /* The client that the first argument names; NULL: refused. */
-static struct task *named(const struct argument *a, struct reply *r)
+static struct task *named(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = task_by_id((int)a[0].number);
     if (!t)
-        commands_refuse(r, "id", a[0].word);
+        rayos_refuse(r, "id", a[0].word);
     return t;
 }
 
 /* The client has done it when this returns, unless it hangs. */
-static void give(struct task *t, const struct order *o, struct reply *r)
+static void give(struct task *t, const struct order *o, struct rayos_reply *r)
 {
     if (!task_order(t, o))
-        return commands_refuse(r, "state", "orders");
+        return rayos_refuse(r, "state", "orders");
     clients_settle();
 }
 
@@ -55,36 +55,36 @@ bool client_content_is_taken(int id)
     return t && t->status[STATUS_WORK] && t->status[STATUS_WORK] < WORK_FIRST_OTHER;
 }
 
-static void work(const struct argument *a, struct reply *r)
+static void work(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = named(a, r);
     if (!t)
         return;
     int name = number_of(a[1].word, workloads, WORKLOAD_COUNT);
     if (name < 0)
-        return commands_refuse(r, "argument", "name");
+        return rayos_refuse(r, "argument", "name");
     int64_t rate = a[3].given ? a[3].number : RATE;
     if (rate != RATE && rate != OTHER_RATE)
-        return commands_refuse(r, "argument", "rate");
+        return rayos_refuse(r, "argument", "rate");
     if (t->status[STATUS_ANIMATED] && name && name < WORK_FIRST_OTHER)
-        return commands_refuse(r, "state", "animated");
+        return rayos_refuse(r, "state", "animated");
     uint32_t seed = a[2].given ? (uint32_t)a[2].number : 1;
     give(t, &(struct order){ .verb = ORDER_WORK, .number = { name, (int32_t)seed, (int32_t)rate } }, r);
 }
 
-static void misbehave(const struct argument *a, struct reply *r)
+static void misbehave(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = named(a, r);
     if (!t)
         return;
     int how = number_of(a[1].word, misbehaviours, MISBEHAVIOUR_COUNT);
     if (how < 0)
-        return commands_refuse(r, "argument", "how");
+        return rayos_refuse(r, "argument", "how");
     marker("FAILURE:INJECT:%s:%d", misbehaviours[how], t->id);
     give(t, &(struct order){ .verb = ORDER_MISBEHAVE, .number = { how } }, r);
 }
 
-static void kill(const struct argument *a, struct reply *r)
+static void kill(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = named(a, r);
     if (!t)
@@ -93,7 +93,7 @@ static void kill(const struct argument *a, struct reply *r)
     clients_settle();
 }
 
-static void stop(const struct argument *a, struct reply *r)
+static void stop(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = named(a, r);
     if (!t)
@@ -104,31 +104,31 @@ static void stop(const struct argument *a, struct reply *r)
     clients_settle();
 }
 
-static void supervise(const struct argument *a, struct reply *r)
+static void supervise(const struct argument *a, struct rayos_reply *r)
 {
     (void)r;
     clients_supervise(a[0].number);
 }
 
-static void theme(const struct argument *a, struct reply *r)
+static void theme(const struct argument *a, struct rayos_reply *r)
 {
     bool light = same_text(a[0].word, "light");
     if (!light && !same_text(a[0].word, "dark"))
-        return commands_refuse(r, "argument", "name");
+        return rayos_refuse(r, "argument", "name");
     scene_set_theme(light ? THEME_LIGHT : THEME_DARK);
     server_theme(light ? THEME_LIGHT : THEME_DARK);
     clients_settle();
 }
 
-static void copy(const struct argument *a, struct reply *r)
+static void copy(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = named(a, r);
     if (!t)
         return;
     if (!has_focus(a))
-        return commands_refuse(r, "state", "focus");
+        return rayos_refuse(r, "state", "focus");
     if (!*a[1].word || strlen(a[1].word) > COPIED_MOST)
-        return commands_refuse(r, "argument", "text");
+        return rayos_refuse(r, "argument", "text");
     struct order o = { .verb = ORDER_COPY };
     memcpy(o.text, a[1].word, strlen(a[1].word));
     give(t, &o, r);
@@ -144,21 +144,21 @@ static int64_t collected(int id, enum status_slot slot)
     return t ? t->status[slot] : 0;
 }
 
-static void paste(const struct argument *a, struct reply *r)
+static void paste(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = named(a, r);
     if (!t)
         return;
     if (!has_focus(a))
-        return commands_refuse(r, "state", "focus");
+        return rayos_refuse(r, "state", "focus");
     if (!data_selected())
-        return commands_refuse(r, "state", "selection");
+        return rayos_refuse(r, "state", "selection");
     give(t, &(struct order){ .verb = ORDER_PASTE }, r);
     if (!r->refused)
-        reply_say(r, " bytes=%ld", collected((int)a[0].number, STATUS_RECEIVED));
+        rayos_say(r, " bytes=%ld", collected((int)a[0].number, STATUS_RECEIVED));
 }
 
-static void client(const struct argument *a, struct reply *r)
+static void client(const struct argument *a, struct rayos_reply *r)
 {
     struct task *t = task_by_id((int)a[0].number);
     if (t && task_order(t, &(struct order){ .verb = ORDER_PUBLISH })) {
@@ -168,13 +168,13 @@ static void client(const struct argument *a, struct reply *r)
     static const struct task none = { .state = TASK_DEAD };
     const struct task *of = t ? t : &none;
     const int64_t *s = of->status;
-    reply_say(r, " state=%s text=%ld redraws=%ld keys=%ld motions=%ld commits=%ld releases=%ld pastes=%ld drops=%ld cpu_us=%lu mem_kb=%lu",
+    rayos_say(r, " state=%s text=%ld redraws=%ld keys=%ld motions=%ld commits=%ld releases=%ld pastes=%ld drops=%ld cpu_us=%lu mem_kb=%lu",
               of->state == TASK_DEAD ? "dead" : of->state == TASK_WAITING ? "waiting" : "ready", s[STATUS_TEXT_LENGTH], s[STATUS_REDRAWS],
               s[STATUS_KEYS], s[STATUS_MOTIONS], s[STATUS_COMMITS], s[STATUS_RELEASES], s[STATUS_PASTES], s[STATUS_DROPS],
               of->cpu_us, (of->memory_bytes + 1023) / 1024);
 }
 
-static void fullscreen(const struct argument *a, struct reply *r)
+static void fullscreen(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
@@ -196,7 +196,7 @@ static void point(int x, int y, uint8_t buttons)
     clients_settle();
 }
 
-static void drag(const struct argument *a, struct reply *r)
+static void drag(const struct argument *a, struct rayos_reply *r)
 {
     enum { LEFT = 1 };
     struct window *from = command_window(a, r), *to = from ? command_window(a + 1, r) : NULL;
@@ -204,18 +204,18 @@ static void drag(const struct argument *a, struct reply *r)
         return;
     struct task *source = task_by_id(from->id), *target = task_by_id(to->id);
     if (!source || !target)
-        return commands_refuse(r, "id", a[source ? 1 : 0].word);
+        return rayos_refuse(r, "id", a[source ? 1 : 0].word);
     int from_x, from_y, to_x, to_y, to_id = to->id;
     middle_of(from, &from_x, &from_y);
     middle_of(to, &to_x, &to_y);
     /* The press raises `from`, which must not hide where the drop goes. */
     struct rect desktop = rect_at(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT);
     if (!rect_has(desktop, from_x, from_y) || !rect_has(desktop, to_x, to_y))
-        return commands_refuse(r, "state", "hidden");
+        return rayos_refuse(r, "state", "hidden");
     if (window_at(from_x, from_y) != from || window_at(to_x, to_y) != to || (to != from && rect_has(from->outer, to_x, to_y)))
-        return commands_refuse(r, "state", "hidden");
+        return rayos_refuse(r, "state", "hidden");
     if (input_buttons())
-        return commands_refuse(r, "state", "pressed");
+        return rayos_refuse(r, "state", "pressed");
     int64_t drops = target->status[STATUS_DROPS];
     give(source, &(struct order){ .verb = ORDER_DRAG, .number = { true } }, r);
     if (r->refused)
@@ -224,7 +224,7 @@ static void drag(const struct argument *a, struct reply *r)
     point(from_x, from_y, LEFT);
     point(to_x, to_y, LEFT);
     point(to_x, to_y, 0);
-    reply_say(r, " dropped=%d", collected(to_id, STATUS_DROPS) > drops);
+    rayos_say(r, " dropped=%d", collected(to_id, STATUS_DROPS) > drops);
 }
 
 #define ON PARAMETER_NUMBER("on", 0, 1)

@@ -47,7 +47,7 @@ static const char *type_of(const struct task *t)
     case END_KILLED:
         return "killed";
     default:
-        return t->exit_code == EXIT_MEMORY ? "memory" : "exit";
+        return t->exit_code == EXIT_MEMORY ? "memory" : t->exit_code == EXIT_DISCONNECTED ? "disconnected" : "exit";
     }
 }
 
@@ -206,10 +206,4 @@ void clients_tick(void)
 void clients_supervise(bool on)
 {
     supervised = on;
-}
-
-__attribute__((weak)) bool client_content_is_taken(int id)
-{
-    (void)id;
-    return false;
 }

@@ -3,20 +3,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "arguments.h"
+#include "rayos_kit.h"
 #include "windows.h"
-
-struct reply {
-    bool refused;
-    char text[1025];        /* payload of the answer: "ok ...", or the reason and its detail */
-    size_t length;
-    char reason[16];        /* when refused */
-    void (*afterwards)(void);   /* to do once the answer is sent; may not return */
-};
 
 struct command {
     const char *verb;
     /* The arguments are checked, in the order of the parameters; the reply holds "ok". */
-    void (*run)(const struct argument *arguments, struct reply *reply);
+    void (*run)(const struct argument *arguments, struct rayos_reply *reply);
     struct parameter parameters[PARAMETERS_MOST];       /* up to the one without a key */
 };
 
@@ -28,10 +21,7 @@ extern const struct command desktop_commands[], run_commands[], crash_commands[]
 #define PARAMETER_ID PARAMETER_NUMBER("id", 1, WINDOW_IDS)           /* of a task */
 #define PARAMETER_WINDOW PARAMETER_NUMBER("id", 1, WINDOW_LAST)      /* of any window */
 
-/* Executes a command's payload (changed by parsing) and fills the reply. */
-void commands_execute(char *payload, struct reply *reply);
-void commands_refuse(struct reply *reply, const char *reason, const char *detail);
-/* Adds to the reply's text; words begin with the space before them. */
-__attribute__((format(printf, 2, 3))) void reply_say(struct reply *reply, const char *format, ...);
+/* Executes a command's payload (changed by parsing); the reply holds "ok". */
+void commands_execute(char *payload, struct rayos_reply *reply);
 /* The window that the first argument names; NULL: refused. */
-struct window *command_window(const struct argument *arguments, struct reply *reply);
+struct window *command_window(const struct argument *arguments, struct rayos_reply *reply);

@@ -8,26 +8,26 @@
 #include "vga.h"
 #include "windows.h"
 
-static void create(const struct argument *a, struct reply *r)
+static void create(const struct argument *a, struct rayos_reply *r)
 {
     enum content_kind kind = CONTENT_SOLID;
     if (a[6].given && same_text(a[6].word, "checker"))
         kind = CONTENT_CHECKER;
     else if (a[6].given && !same_text(a[6].word, "solid"))
-        return commands_refuse(r, "argument", "kind");
+        return rayos_refuse(r, "argument", "kind");
     int id = (int)a[0].number;
     if (task_by_id(id))
-        return commands_refuse(r, "id", a[0].word);
+        return rayos_refuse(r, "id", a[0].word);
     struct task_arguments arguments = {
         .id = id, .x = (int32_t)a[1].number, .y = (int32_t)a[2].number, .width = (int32_t)a[3].number, .height = (int32_t)a[4].number,
         .color = (uint32_t)a[5].number, .kind = kind,
     };
     if (!clients_start(&arguments))
-        commands_refuse(r, "limit", "memory");
+        rayos_refuse(r, "limit", "memory");
 }
 
 /* Of a client of the host, which does as it likes: the window may stay. */
-static void destroy(const struct argument *a, struct reply *r)
+static void destroy(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
@@ -38,40 +38,40 @@ static void destroy(const struct argument *a, struct reply *r)
     clients_settle();
 }
 
-static void move(const struct argument *a, struct reply *r)
+static void move(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
         return;
     if (w->fullscreen)
-        return commands_refuse(r, "state", "fullscreen");
+        return rayos_refuse(r, "state", "fullscreen");
     window_move(w, (int)a[1].number, (int)a[2].number);
 }
 
-static void resize(const struct argument *a, struct reply *r)
+static void resize(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
         return;
     if (w->fullscreen)
-        return commands_refuse(r, "state", "fullscreen");
+        return rayos_refuse(r, "state", "fullscreen");
     window_place(w, w->outer);                  /* damaged, whatever the client makes of it */
     server_configure(w, (int)a[1].number - FRAME_WIDTH, (int)a[2].number - FRAME_HEIGHT);
     clients_settle();
 }
 
-static void raise(const struct argument *a, struct reply *r)
+static void raise(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
         return;
     if (w->hidden)
-        return commands_refuse(r, "state", "hidden");
+        return rayos_refuse(r, "state", "hidden");
     window_raise(w);
     clients_settle();
 }
 
-static void lower(const struct argument *a, struct reply *r)
+static void lower(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
@@ -80,7 +80,7 @@ static void lower(const struct argument *a, struct reply *r)
     clients_settle();
 }
 
-static void hide(const struct argument *a, struct reply *r)
+static void hide(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
@@ -90,7 +90,7 @@ static void hide(const struct argument *a, struct reply *r)
     clients_settle();
 }
 
-static void show(const struct argument *a, struct reply *r)
+static void show(const struct argument *a, struct rayos_reply *r)
 {
     struct window *w = command_window(a, r);
     if (!w)
@@ -100,28 +100,28 @@ static void show(const struct argument *a, struct reply *r)
 }
 
 /* Has the window's program do something about its content. */
-static void direct(const struct argument *a, struct reply *r, enum order_verb verb, int32_t number)
+static void direct(const struct argument *a, struct rayos_reply *r, enum order_verb verb, int32_t number)
 {
     struct window *w = command_window(a, r);
     if (!w)
         return;
     struct task *t = task_by_id(w->id);
     if (!t)
-        return commands_refuse(r, "id", a[0].word);
+        return rayos_refuse(r, "id", a[0].word);
     if (client_content_is_taken(w->id))
-        return commands_refuse(r, "state", "work");
+        return rayos_refuse(r, "state", "work");
     struct order order = { .verb = verb, .number = { number } };
     if (!task_order(t, &order))
-        return commands_refuse(r, "state", "busy");
+        return rayos_refuse(r, "state", "busy");
     clients_settle();
 }
 
-static void redraw(const struct argument *a, struct reply *r)
+static void redraw(const struct argument *a, struct rayos_reply *r)
 {
     direct(a, r, ORDER_REDRAW, 0);
 }
 
-static void animate(const struct argument *a, struct reply *r)
+static void animate(const struct argument *a, struct rayos_reply *r)
 {
     direct(a, r, ORDER_ANIMATE, (int32_t)a[1].number);
 }

@@ -3,12 +3,12 @@
 #include "perf.h"
 #include "stress.h"
 
-static void perf(const struct argument *a, struct reply *r)
+static void perf(const struct argument *a, struct rayos_reply *r)
 {
     perf_run(a[0].word, (uint32_t)a[1].number, r);
 }
 
-static void stress(const struct argument *a, struct reply *r)
+static void stress(const struct argument *a, struct rayos_reply *r)
 {
     stress_run(a[0].word, (uint32_t)a[1].number, (uint32_t)a[2].number, r);
 }

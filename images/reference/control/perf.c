@@ -85,14 +85,14 @@ static void report(const char *name, uint64_t *samples, uint32_t n, uint64_t all
     marker("PERF:REPORT:%s_max:%lu.%03lu:us", name, ns / 1000, ns % 1000);
 }
 
-void perf_run(const char *name, uint32_t n, struct reply *r)
+void perf_run(const char *name, uint32_t n, struct rayos_reply *r)
 {
     const struct operation *op = operation_by_name(name);
     if (!op)
-        return commands_refuse(r, "argument", "op");
+        return rayos_refuse(r, "argument", "op");
     uint64_t *samples = alloc(n * sizeof *samples);
     if (!samples)
-        return commands_refuse(r, "limit", "memory");
+        return rayos_refuse(r, "limit", "memory");
     const char *trouble = op->begin ? op->begin() : NULL;
     if (!trouble) {
         if (!tsc_hz)
@@ -111,6 +111,6 @@ void perf_run(const char *name, uint32_t n, struct reply *r)
             report(name, samples, n, all);
     }
     if (trouble)
-        commands_refuse(r, "state", trouble);
+        rayos_refuse(r, "state", trouble);
     release(samples);
 }

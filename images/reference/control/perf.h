@@ -2,6 +2,6 @@
 #pragma once
 #include <stdint.h>
 
-struct reply;
+struct rayos_reply;
 
-void perf_run(const char *operation, uint32_t times, struct reply *reply);
+void perf_run(const char *operation, uint32_t times, struct rayos_reply *reply);

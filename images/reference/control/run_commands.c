@@ -20,29 +20,29 @@ static int id_of(const struct window *w)
     return w ? w->id : 0;
 }
 
-static void hello(const struct argument *a, struct reply *r)
+static void hello(const struct argument *a, struct rayos_reply *r)
 {
     (void)a;
-    reply_say(r, " proto=1 guest=reference version=%s build=%s screen=%dx%d desktop=%dx%d tile=32 free=%d", GUEST_VERSION, BUILD_NAME,
+    rayos_say(r, " proto=1 guest=reference version=%s build=%s screen=%dx%d desktop=%dx%d tile=32 free=%d", GUEST_VERSION, BUILD_NAME,
         SCREEN_WIDTH, SCREEN_HEIGHT, DESKTOP_WIDTH, DESKTOP_HEIGHT, options.free_running);
 }
 
-static void frames(const struct argument *a, struct reply *r)
+static void frames(const struct argument *a, struct rayos_reply *r)
 {
     struct tick_totals t = { 0 };
     ticks_begin();
     while (t.ticks < a[0].number)
         ticks_next(&t);
     ticks_end();
-    reply_say(r, " ticks=%u presented=%u frame=%u crc=%08x us=%lu busy_us=%lu", t.ticks, t.presented, present_frame(), present_identity(),
+    rayos_say(r, " ticks=%u presented=%u frame=%u crc=%08x us=%lu busy_us=%lu", t.ticks, t.presented, present_frame(), present_identity(),
         t.us, t.busy_us);
 }
 
-static void frame(const struct argument *a, struct reply *r)
+static void frame(const struct argument *a, struct rayos_reply *r)
 {
     (void)a;
     present_print_identity();
-    reply_say(r, " frame=%u crc=%08x", present_frame(), present_identity());
+    rayos_say(r, " frame=%u crc=%08x", present_frame(), present_identity());
 }
 
 static uint64_t memory_kb(void)
@@ -50,35 +50,35 @@ static uint64_t memory_kb(void)
     return (alloc_bytes_in_use() + 1023) / 1024;
 }
 
-static void query(const struct argument *a, struct reply *r)
+static void query(const struct argument *a, struct rayos_reply *r)
 {
     (void)a;
-    reply_say(r, " windows=%d focus=%d frame=%u mem_kb=%lu us=%lu", windows_count(), id_of(window_focused()), present_frame(), memory_kb(), clock_us());
+    rayos_say(r, " windows=%d focus=%d frame=%u mem_kb=%lu us=%lu", windows_count(), id_of(window_focused()), present_frame(), memory_kb(), clock_us());
 }
 
-static void soak(const struct argument *a, struct reply *r)
+static void soak(const struct argument *a, struct rayos_reply *r)
 {
     if (windows_count())
-        return commands_refuse(r, "state", "windows");
+        return rayos_refuse(r, "state", "windows");
     struct tick_totals t = soak_run((int)a[0].number, (int)a[1].number);
-    reply_say(r, " frames=%u us=%lu busy_us=%lu", t.presented, t.us, t.busy_us);
+    rayos_say(r, " frames=%u us=%lu busy_us=%lu", t.presented, t.us, t.busy_us);
 }
 
-static void scenario(const struct argument *a, struct reply *r)
+static void scenario(const struct argument *a, struct rayos_reply *r)
 {
     if (scenario_running())
-        return commands_refuse(r, "state", "scenario");
+        return rayos_refuse(r, "state", "scenario");
     scenario_start(a[0].word);
 }
 
-static void milestone(const struct argument *a, struct reply *r)
+static void milestone(const struct argument *a, struct rayos_reply *r)
 {
     if (!scenario_running())
-        return commands_refuse(r, "state", "scenario");
+        return rayos_refuse(r, "state", "scenario");
     scenario_milestone(a[0].word);
 }
 
-static void verify(const struct argument *a, struct reply *r)
+static void verify(const struct argument *a, struct rayos_reply *r)
 {
     const char *check = a[0].word;
     int64_t got = 0, want = a[1].number;
@@ -99,24 +99,24 @@ static void verify(const struct argument *a, struct reply *r)
         char same[16];
         format(same, sizeof same, "text.%d", id);
         if (!same_text(same, check))
-            return commands_refuse(r, "argument", "check");
+            return rayos_refuse(r, "argument", "check");
         const struct task *t = task_by_id(id);
         if (!t)
-            return commands_refuse(r, "id", check + 5);
+            return rayos_refuse(r, "id", check + 5);
         got = t->status[STATUS_TEXT_LENGTH];
     } else {
-        return commands_refuse(r, "argument", "check");
+        return rayos_refuse(r, "argument", "check");
     }
     bool good = at_least ? got >= want : got == want;
     scenario_verify(check, good);
-    reply_say(r, " got=%ld result=%s", got, good ? "pass" : "fail");
+    rayos_say(r, " got=%ld result=%s", got, good ? "pass" : "fail");
 }
 
-static void complete(const struct argument *a, struct reply *r)
+static void complete(const struct argument *a, struct rayos_reply *r)
 {
     (void)a;
     if (!scenario_running())
-        return commands_refuse(r, "state", "scenario");
+        return rayos_refuse(r, "state", "scenario");
     scenario_complete();
 }
 

@@ -47,14 +47,14 @@ static struct second run_second(uint64_t until, const struct load *load, uint32_
     return s;
 }
 
-void stress_run(const char *kind, uint32_t level, uint32_t seconds, struct reply *r)
+void stress_run(const char *kind, uint32_t level, uint32_t seconds, struct rayos_reply *r)
 {
     const struct load *load = load_by_name(kind);
     if (!load)
-        return commands_refuse(r, "argument", "kind");
+        return rayos_refuse(r, "argument", "kind");
     const char *trouble = load->possible ? load->possible(level) : NULL;
     if (trouble)
-        return commands_refuse(r, load->reason, trouble);
+        return rayos_refuse(r, load->reason, trouble);
 
     marker("STRESS:START:%s:%u", kind, level);
     uint64_t start = ticks_begin();
@@ -79,6 +79,6 @@ void stress_run(const char *kind, uint32_t level, uint32_t seconds, struct reply
     marker("STRESS:DEGRADATION:%u:%lu", level, all.latency_us * before.ticks * 100 / (base * all.ticks));
     good &= load->end();
     marker("STRESS:COMPLETE:%s", good ? "pass" : "fail");
-    reply_say(r, " ticks=%u presented=%u frame=%u crc=%08x us=%lu busy_us=%lu", before.ticks + all.ticks, before.presented + all.presented,
+    rayos_say(r, " ticks=%u presented=%u frame=%u crc=%08x us=%lu busy_us=%lu", before.ticks + all.ticks, before.presented + all.presented,
               present_frame(), present_identity(), before.us + all.us, before.us + all.us - before.halted_us - all.halted_us);
 }

@@ -2,6 +2,6 @@
 #pragma once
 #include <stdint.h>
 
-struct reply;
+struct rayos_reply;
 
-void stress_run(const char *kind, uint32_t level, uint32_t seconds, struct reply *reply);
+void stress_run(const char *kind, uint32_t level, uint32_t seconds, struct rayos_reply *reply);

@@ -2,6 +2,7 @@
 #include "clients.h"
 #include "commands.h"
 #include "connection.h"
+#include "programs/orders.h"
 #include "server.h"
 #include "string.h"
 
@@ -49,31 +50,31 @@ static int decode(const char *text, uint8_t *out)
     return (int)n;
 }
 
-static void say_base64(struct reply *r, const uint8_t *bytes, size_t n)
+static void say_base64(struct rayos_reply *r, const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i;
         uint32_t v = (uint32_t)bytes[i] << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
-        reply_say(r, "%c%c%c%c", digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=', left > 2 ? digits[v & 63] : '=');
+        rayos_say(r, "%c%c%c%c", digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=', left > 2 ? digits[v & 63] : '=');
     }
 }
 
 /* ---- what the commands have in common ---- */
 
-static struct tunnel *named(const struct argument *a, struct reply *r)
+static struct tunnel *named(const struct argument *a, struct rayos_reply *r)
 {
     struct tunnel *t = &tunnels[a[0].number - 1];
     if (t->connection)
         return t;
-    commands_refuse(r, "argument", "conn");
+    rayos_refuse(r, "argument", "conn");
     return NULL;
 }
 
-static struct shared *memory_of(const struct tunnel *t, const struct argument *a, struct reply *r)
+static struct shared *memory_of(const struct tunnel *t, const struct argument *a, struct rayos_reply *r)
 {
     if (a[1].number <= t->handles_count)
         return t->handles[a[1].number - 1];
-    commands_refuse(r, "argument", "fd");
+    rayos_refuse(r, "argument", "fd");
     return NULL;
 }
 
@@ -86,42 +87,42 @@ static int handle_new(struct tunnel *t, struct shared *s)
     return t->handles_count;
 }
 
-static void say_events(struct tunnel *t, struct reply *r)
+static void say_events(struct tunnel *t, struct rayos_reply *r)
 {
     struct queue *q = &t->connection->events;
     uint8_t bytes[READ_MOST];
     size_t n = queue_used(q) < READ_MOST ? queue_used(q) : READ_MOST;
     queue_take(q, bytes, n);
-    reply_say(r, " queued=%lu data=", queue_used(q));
+    rayos_say(r, " queued=%lu data=", queue_used(q));
     say_base64(r, bytes, n);
     const char *before = " fds=";
     for (struct shared *s; t->handles_count < HANDLES_MOST && (s = queue_take_fd(q)); before = ",")
-        reply_say(r, "%s%d", before, handle_new(t, s));
+        rayos_say(r, "%s%d", before, handle_new(t, s));
     if (t->connection->closed && !queue_used(q))
-        reply_say(r, " closed=1");
+        rayos_say(r, " closed=1");
 }
 
 /* ---- the commands ---- */
 
-static void wire_open(const struct argument *a, struct reply *r)
+static void wire_open(const struct argument *a, struct rayos_reply *r)
 {
     (void)a;
     int n = 0;
     while (n < CONNECTIONS_MOST && tunnels[n].connection)
         n++;
     if (n == CONNECTIONS_MOST)
-        return commands_refuse(r, "limit", "connections");
+        return rayos_refuse(r, "limit", "connections");
     struct connection *c = connection_open(FIRST_CLIENT + n);
     if (!c || !server_connect(c)) {
         if (c)
             connection_free(c);
-        return commands_refuse(r, "limit", "memory");
+        return rayos_refuse(r, "limit", "memory");
     }
     tunnels[n] = (struct tunnel){ .connection = c };
-    reply_say(r, " conn=%d", n + 1);
+    rayos_say(r, " conn=%d", n + 1);
 }
 
-static void wire_send(const struct argument *a, struct reply *r)
+static void wire_send(const struct argument *a, struct rayos_reply *r)
 {
     uint8_t bytes[DATA_MOST];
     struct tunnel *t = named(a, r);
@@ -129,37 +130,37 @@ static void wire_send(const struct argument *a, struct reply *r)
         return;
     int n = decode(a[1].word, bytes);
     if (n < 0)
-        return commands_refuse(r, "argument", "data");
+        return rayos_refuse(r, "argument", "data");
     if (!t->connection->closed)
         queue_put(&t->connection->requests, bytes, (size_t)n);     /* less than one message is left of the last time */
     clients_settle();
     say_events(t, r);
 }
 
-static void wire_recv(const struct argument *a, struct reply *r)
+static void wire_recv(const struct argument *a, struct rayos_reply *r)
 {
     struct tunnel *t = named(a, r);
     if (t)
         say_events(t, r);
 }
 
-static void wire_memory(const struct argument *a, struct reply *r)
+static void wire_memory(const struct argument *a, struct rayos_reply *r)
 {
     struct tunnel *t = named(a, r);
     if (!t)
         return;
     struct queue *q = &t->connection->requests;
     if (t->handles_count == HANDLES_MOST || q->fds_written - q->fds_taken == CONNECTION_FDS)
-        return commands_refuse(r, "limit", "fds");
+        return rayos_refuse(r, "limit", "fds");
     struct shared *s = shared_new((size_t)a[1].number);
     if (!s)
-        return commands_refuse(r, "limit", "memory");
+        return rayos_refuse(r, "limit", "memory");
     if (!t->connection->closed)
         queue_put_fd(q, shared_hold(s));
-    reply_say(r, " fd=%d", handle_new(t, s));
+    rayos_say(r, " fd=%d", handle_new(t, s));
 }
 
-static void wire_fill(const struct argument *a, struct reply *r)
+static void wire_fill(const struct argument *a, struct rayos_reply *r)
 {
     uint32_t runs[DATA_MOST / 4];
     struct tunnel *t = named(a, r);
@@ -171,16 +172,31 @@ static void wire_fill(const struct argument *a, struct reply *r)
     for (int i = 0; i < n / 4; i += 2)
         pixels += runs[i];
     if (n < 0 || n % 8)
-        return commands_refuse(r, "argument", "runs");
+        return rayos_refuse(r, "argument", "runs");
     if (at + pixels * 4 > s->size)
-        return commands_refuse(r, "argument", "at");
+        return rayos_refuse(r, "argument", "at");
     uint8_t *to = s->bytes + at;
     for (int i = 0; i < n / 4; i += 2)
         for (uint32_t k = 0; k < runs[i]; k++, to += 4)
             memcpy(to, &runs[i + 1], 4);
 }
 
-static void wire_put(const struct argument *a, struct reply *r)
+/* Tasks that hold this memory asked for what was written there just now. */
+static void tell_holders(const struct shared *s)
+{
+    bool any = false;
+    for (int id = 1; id <= TASKS; id++) {
+        struct task *t = task_by_id(id);
+        bool holds = false;
+        for (int fd = 0; t && fd < TASK_HANDLES; fd++)
+            holds |= t->handles[fd].shared == s;
+        any |= holds && task_order(t, &(struct order){ .verb = ORDER_COLLECT });
+    }
+    if (any)
+        clients_settle();
+}
+
+static void wire_put(const struct argument *a, struct rayos_reply *r)
 {
     uint8_t bytes[DATA_MOST];
     struct tunnel *t = named(a, r);
@@ -189,13 +205,14 @@ static void wire_put(const struct argument *a, struct reply *r)
         return;
     int n = decode(a[3].word, bytes);
     if (n < 0)
-        return commands_refuse(r, "argument", "data");
+        return rayos_refuse(r, "argument", "data");
     if ((uint64_t)a[2].number + (uint64_t)n > s->size)
-        return commands_refuse(r, "argument", "at");
+        return rayos_refuse(r, "argument", "at");
     memcpy(s->bytes + a[2].number, bytes, (size_t)n);
+    tell_holders(s);
 }
 
-static void wire_get(const struct argument *a, struct reply *r)
+static void wire_get(const struct argument *a, struct rayos_reply *r)
 {
     struct tunnel *t = named(a, r);
     const struct shared *s = t ? memory_of(t, a, r) : NULL;
@@ -203,12 +220,12 @@ static void wire_get(const struct argument *a, struct reply *r)
         return;
     size_t at = (size_t)a[2].number, n = (size_t)a[3].number;
     if (at > s->size)
-        return commands_refuse(r, "argument", "at");
-    reply_say(r, " size=%lu data=", s->size);
+        return rayos_refuse(r, "argument", "at");
+    rayos_say(r, " size=%lu data=", s->size);
     say_base64(r, s->bytes + at, n < s->size - at ? n : s->size - at);
 }
 
-static void wire_close(const struct argument *a, struct reply *r)
+static void wire_close(const struct argument *a, struct rayos_reply *r)
 {
     struct tunnel *t = named(a, r);
     if (!t)

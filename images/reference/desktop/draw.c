@@ -1,7 +1,7 @@
 /* Drawing into the back buffer. */
 #include "draw.h"
 #include "alloc.h"
-#include "font.h"
+#include "integrity.h"
 
 uint32_t *back;
 
@@ -35,57 +35,40 @@ void draw_fill(struct rect r, uint32_t color)
         draw_run(back_at(r.x0, y), r.x1 - r.x0, color);
 }
 
-void draw_copy(uint32_t *to, const uint32_t *from, int n)
+/* Long runs go in large steps: TCG's cost of a step is that of a few more stores. */
+__attribute__((always_inline)) static inline void copy(uint32_t *to, const uint8_t *from, int n, uint32_t mask)
 {
-    for (; n >= 32; n -= 32, to += 32, from += 32) {
-        pair *p = (pair *)to;
-        const pair *q = (const pair *)from;
+    typedef uint64_t anywhere __attribute__((may_alias, aligned(1)));
+    uint64_t both = (uint64_t)mask << 32 | mask;
+    for (; n >= 32; n -= 32, to += 32, from += 128)
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++)
-            p[i] = q[i];
-    }
-    for (; n >= 8; n -= 8, to += 8, from += 8) {
-        pair *p = (pair *)to;
-        const pair *q = (const pair *)from;
+            ((pair *)to)[i] = ((const anywhere *)from)[i] & both;
+    for (; n >= 8; n -= 8, to += 8, from += 32)
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++)
-            p[i] = q[i];
-    }
-    for (; n >= 2; n -= 2, to += 2, from += 2)
-        *(pair *)to = *(const pair *)from;
+            ((pair *)to)[i] = ((const anywhere *)from)[i] & both;
+    for (; n >= 2; n -= 2, to += 2, from += 8)
+        *(pair *)to = *(const anywhere *)from & both;
     if (n > 0)
-        *to = *from;
+        *to = (uint32_t)(from[0] | from[1] << 8 | from[2] << 16 | (uint32_t)from[3] << 24) & mask;
+}
+
+void draw_copy(uint32_t *to, const uint32_t *from, int n)
+{
+    copy(to, (const uint8_t *)from, n, ~0u);
 }
 
 void draw_picture(uint32_t *to, const uint8_t *from, int n)
 {
-    typedef uint64_t anywhere __attribute__((may_alias, aligned(1)));
-    const uint64_t colors = 0x00FFFFFF00FFFFFF;
-    for (; n >= 32; n -= 32, to += 32, from += 128) {
-        pair *p = (pair *)to;
-        const anywhere *q = (const anywhere *)from;
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++)
-            p[i] = q[i] & colors;
-    }
-    for (; n >= 8; n -= 8, to += 8, from += 32) {
-        pair *p = (pair *)to;
-        const anywhere *q = (const anywhere *)from;
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            p[i] = q[i] & colors;
-    }
-    for (; n >= 2; n -= 2, to += 2, from += 8)
-        *(pair *)to = *(const anywhere *)from & colors;
-    if (n > 0)
-        *to = (uint32_t)(from[0] | from[1] << 8 | from[2] << 16);
+    copy(to, from, n, 0xFFFFFF);
 }
 
 void draw_character(int x, int y, char c, uint32_t color, struct rect clip)
 {
     if (c < FONT_FIRST || c > FONT_LAST || x >= clip.x1 || y >= clip.y1 || x + FONT_WIDTH <= clip.x0 || y + FONT_HEIGHT <= clip.y0)
         return;
-    const uint8_t *rows = font_rows[c - FONT_FIRST];
+    const uint8_t *rows = integrity_block.glyphs[c - FONT_FIRST];
     for (int row = 0; row < FONT_HEIGHT; row++) {
         if (y + row < clip.y0 || y + row >= clip.y1)
             continue;

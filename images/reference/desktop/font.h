@@ -7,5 +7,3 @@ enum {
     FONT_WIDTH = 5, FONT_HEIGHT = 7,
     CELL_WIDTH = 6, CELL_HEIGHT = 8,
 };
-
-extern const uint8_t font_rows[FONT_GLYPHS][FONT_HEIGHT];

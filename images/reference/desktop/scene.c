@@ -2,6 +2,7 @@
 #include "scene.h"
 #include "damage.h"
 #include "draw.h"
+#include "integrity.h"
 #include "windows.h"
 #include "zoo.h"
 
@@ -11,12 +12,7 @@ enum {
     CURSOR = 12, CURSOR_EDGE = 0x000000, CURSOR_INSIDE = 0xFFFFFF,
 };
 
-struct colors { uint32_t background, grid, panel, panel_text, title_text, title_added; };
-static const struct colors themes[] = {
-    { 0x1E2A38, 0x263546, 0x10161E, 0x9FB4CC, 0xFFFFFF, 0x000000 },
-    { 0xC8D2DC, 0xBAC6D2, 0xE8EDF2, 0x30404F, 0x000000, 0x808080 },
-};
-static const struct colors *colors = themes;
+static const struct colors *colors = integrity_block.themes;
 
 static bool cursor_shown;
 static int cursor_x, cursor_y;
@@ -133,11 +129,17 @@ void scene_cursor_to(int x, int y)
 
 void scene_set_theme(uint32_t theme)
 {
-    colors = &themes[theme];
+    colors = &integrity_block.themes[theme];
     damage_add(rect_at(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT));
 }
 
 uint32_t scene_theme(void)
 {
-    return (uint32_t)(colors - themes);
+    return (uint32_t)(colors - integrity_block.themes);
+}
+
+void scene_reset(void)
+{
+    cursor_shown = false;
+    scene_set_theme(0);
 }

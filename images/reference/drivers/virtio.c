@@ -150,6 +150,11 @@ void virtio_start(struct virtio *v)
     AT(uint8_t, v->common, STATUS) = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
 }
 
+bool virtio_alive(const struct virtio *v)
+{
+    return AT(uint8_t, v->common, STATUS) == (ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+}
+
 void virtq_give(struct virtq *q, uint16_t descriptor)
 {
     q->available.ring[q->available.index % VIRTQ_SIZE] = descriptor;

@@ -29,6 +29,9 @@ bool virtio_open(struct virtio *v, uint16_t transitional_id, uint16_t modern_id,
 bool virtio_add_queue(struct virtio *v, struct virtq *q, uint16_t number, bool interrupts);
 void virtio_start(struct virtio *v);    /* after the last queue */
 
+/* False: the device is broken or was unplugged; it would answer nothing. */
+bool virtio_alive(const struct virtio *v);
+
 /* Hands the chain that begins with this descriptor to the device. */
 void virtq_give(struct virtq *q, uint16_t descriptor);
 bool virtq_take(struct virtq *q, uint32_t *descriptor, uint32_t *length);    /* false: none was used */

@@ -33,6 +33,8 @@ bool blk_read_only(void)
 static bool request(uint32_t type, uint64_t sector, const void *data, uint32_t sectors)
 {
     struct virtq_descriptor *d = queue.descriptors;
+    if (!virtio_alive(&device))
+        return false;
     uint16_t n = 0;
     header.type = type;
     header.sector = sector;

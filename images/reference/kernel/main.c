@@ -10,8 +10,10 @@
 #include "damage.h"
 #include "disk_log.h"
 #include "draw.h"
+#include "failures.h"
 #include "heartbeat.h"
 #include "input.h"
+#include "integrity.h"
 #include "io.h"
 #include "markers.h"
 #include "present.h"
@@ -37,7 +39,7 @@ __attribute__((noreturn)) static void panic(const char *why)
 
 static bool anything_waiting(void)
 {
-    return input_waiting() || control_waiting();
+    return input_waiting() || control_waiting() || failures_waiting();
 }
 
 static void drop_console_input(void)
@@ -55,6 +57,7 @@ __attribute__((noreturn)) static void rendezvous_loop(void)
         input_handle();
         drop_console_input();
         control_handle();
+        failures_tell();
         if (!anything_waiting())
             clock_halt();
     }
@@ -82,6 +85,7 @@ void kernel_main(uintptr_t start_info)
     clock_init();
     checksums_init();
     bootinfo_read(start_info);
+    control_init();
     alloc_init((uintptr_t)__image_end, bootinfo_heap_end());
     ps2_init();
     vmmouse_init();
@@ -98,6 +102,7 @@ void kernel_main(uintptr_t start_info)
     if (!vga_init())
         panic("no standard VGA");
     draw_init();
+    integrity_init();
     if (!back)
         panic("not enough memory");
     tiles_init();

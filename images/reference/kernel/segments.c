@@ -16,6 +16,8 @@ static uint64_t gdt[] = {
 
 void segments_init(void)
 {
+    static uint8_t nmi_stack[256] __attribute__((aligned(16)));
+    state.ist[STACK_NMI - 1] = (uintptr_t)(nmi_stack + sizeof nmi_stack);
     uint64_t base = (uintptr_t)&state;
     gdt[TASK_STATE / 8] |= (sizeof state - 1) | (base & 0xFFFFFF) << 16 | (base >> 24 & 0xFF) << 56;
     gdt[TASK_STATE / 8 + 1] = base >> 32;

@@ -15,13 +15,14 @@ enum {
     SLICE_US = 2000, SLICES_MOST = 5,
     TURNS_MOST = 256,       /* in one settle: a client and the compositor that answer each other without end are a hang too */
     RFLAGS_IF = 0x200, RFLAGS_FIXED = 0x002,
-    DIVIDE_ERROR = 0, NMI = 2, INVALID_OPCODE = 6, DOUBLE_FAULT = 8, PROTECTION = 13, PAGE_FAULT = 14, MACHINE_CHECK = 18,
+    DIVIDE_ERROR = 0, INVALID_OPCODE = 6, DOUBLE_FAULT = 8, PROTECTION = 13, PAGE_FAULT = 14, MACHINE_CHECK = 18,
 };
 
 unsigned task_enter(struct registers *r);       /* trap_entry.S */
 extern char program_start[];                    /* programs/ */
 
 static struct task *tasks[TASKS];               /* in the order of their ids */
+static struct task *by_id[TASKS + 1];
 static int count;
 static uint64_t cpu_ticks;
 static uint32_t ticks;
@@ -63,21 +64,19 @@ static void enlist(struct task *t)
     int i = count++;
     for (; i && tasks[i - 1]->id > t->id; i--)
         tasks[i] = tasks[i - 1];
-    tasks[i] = t;
+    by_id[t->id] = tasks[i] = t;
 }
 
 static void delist(int i)
 {
+    by_id[tasks[i]->id] = NULL;
     for (count--; i < count; i++)
         tasks[i] = tasks[i + 1];
 }
 
 struct task *task_by_id(int id)
 {
-    for (int i = 0; i < count; i++)
-        if (tasks[i]->id == id)
-            return tasks[i];
-    return NULL;
+    return id >= 1 && id <= TASKS ? by_id[id] : NULL;
 }
 
 struct task *task_spawn(int id, const struct task_arguments *arguments)
@@ -127,7 +126,7 @@ void task_stop(struct task *t, bool stop)
 static void exception(struct task *t, unsigned vector)
 {
     const struct registers *r = &t->registers;
-    if (vector == NMI || vector == DOUBLE_FAULT || vector == MACHINE_CHECK)     /* not of its making */
+    if (vector == DOUBLE_FAULT || vector == MACHINE_CHECK)     /* not of its making */
         trap_fatal(vector, r->error, r->rip);
     t->state = TASK_DEAD;
     t->end = vector == DIVIDE_ERROR ? END_DIVIDE_ERROR : vector == INVALID_OPCODE ? END_INVALID_OPCODE

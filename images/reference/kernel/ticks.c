@@ -2,6 +2,8 @@
 #include "ticks.h"
 #include "clients.h"
 #include "clock.h"
+#include "disk_log.h"
+#include "failures.h"
 #include "input.h"
 #include "io.h"
 #include "present.h"
@@ -79,11 +81,15 @@ bool ticks_run(void)
     clients_settle();
     tasks_tick(false);
     clients_tick();
+    disk_log_tick();
+    failures_tell();
+    failures_before_frame();
     if (DEFECT(missed_frames) && zoo_every(20))
         return false;
     if (!present())
         return false;
     server_presented(present_frame(), clock_us());
+    failures_after_frame();
     return true;
 }
 

@@ -7,7 +7,7 @@
 #include "segments.h"
 #include "slice.h"
 
-enum { VECTORS = 256, IRQS = 16, SPURIOUS = 255, STUB_SIZE = 16, RFLAGS_IF = 0x200, RING_3 = 0x60 };
+enum { VECTORS = 256, NMI = 2, IRQS = 16, SPURIOUS = 255, STUB_SIZE = 16, RFLAGS_IF = 0x200, RING_3 = 0x60 };
 
 /* What trap_entry.S pushed, lowest address first. */
 struct trap_frame {
@@ -22,10 +22,11 @@ struct gate {
     uint32_t offset_high, zero;
 };
 
-extern char trap_stubs[], trap_slice[], trap_system_call[], trap_spurious[];
+extern char trap_stubs[], trap_slice[], trap_system_call[], trap_spurious[], trap_nmi[];
 void trap_dispatch(struct trap_frame *frame);
 
 bool trap_return_masked;
+volatile uint32_t trap_nmis;
 static struct gate idt[VECTORS];
 static void (*irq_handlers[IRQS])(void);
 
@@ -49,6 +50,8 @@ void trap_init(void)
 {
     for (unsigned v = 0; v < EXCEPTIONS + IRQS; v++)
         set_gate(v, trap_stubs + v * STUB_SIZE);
+    set_gate(NMI, trap_nmi);
+    idt[NMI].ist = STACK_NMI;
     set_gate(SPURIOUS, trap_spurious);
     set_gate(SLICE_VECTOR, trap_slice);
     set_gate(TRAP_SYSTEM_CALL, trap_system_call);

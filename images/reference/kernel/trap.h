@@ -11,6 +11,8 @@ enum irq { IRQ_PIT = 0, IRQ_KEYBOARD = 1, IRQ_COM2 = 3, IRQ_COM1 = 4, IRQ_MOUSE 
  * between two halts does not depend on when the host's next byte arrives (the rendezvous). */
 extern bool trap_return_masked;
 
+extern volatile uint32_t trap_nmis;         /* that came so far */
+
 void trap_init(void);
 void trap_on_irq(enum irq irq, void (*handler)(void));     /* also unmasks it; handlers print nothing */
 

@@ -148,6 +148,15 @@ trap_from_task:
     .cfi_endproc
     .size trap_from_task, . - trap_from_task
 
+    /* An NMI comes between any two instructions, those of task_enter included: it has a stack of its own, and only counts. */
+    .balign 16
+    .globl trap_nmi
+    .type trap_nmi, @function
+trap_nmi:
+    incl trap_nmis
+    iretq
+    .size trap_nmi, . - trap_nmi
+
     /* The local APIC's spurious vector. */
     .balign 16
     .globl trap_spurious

@@ -1,7 +1,7 @@
 /* What a client draws. */
 #include "content.h"
 
-/* The compositor has its own (desktop/font.c), which ring 3 cannot read. */
+/* The compositor has its own (desktop/integrity.c), which ring 3 cannot read. */
 enum { FONT_FIRST = 0x20, FONT_LAST = 0x7e, FONT_GLYPHS = FONT_LAST - FONT_FIRST + 1, FONT_WIDTH = 5, FONT_HEIGHT = 7, CELL_WIDTH = 6, CELL_HEIGHT = 8 };
 static const uint8_t glyphs[FONT_GLYPHS][FONT_HEIGHT] = {
 #include "desktop/glyphs.h"
@@ -17,38 +17,14 @@ static uint64_t pair_of(uint32_t color)
     return (uint64_t)color << 32 | color;
 }
 
-static void fill(uint32_t *to, int n, uint32_t color)
+static int least(int a, int b)
 {
-    uint64_t two = pair_of(color);
-    for (; n >= 16; n -= 16, to += 16) {
-        pair *p = (pair *)to;
-        p[0] = two;
-        p[1] = two;
-        p[2] = two;
-        p[3] = two;
-        p[4] = two;
-        p[5] = two;
-        p[6] = two;
-        p[7] = two;
-    }
-    for (; n >= 2; n -= 2, to += 2)
-        *(pair *)to = two;
-    if (n > 0)
-        *to = color;
+    return a < b ? a : b;
 }
 
-/* Runs of 8 pixels in two colours by turns; the first run has begun `phase` pixels ago. */
-static void fill_runs(uint32_t *to, int n, unsigned phase, uint32_t color, uint32_t other)
+/* Runs of 8 pixels in two colours by turns. */
+static void fill_runs(uint32_t *to, int n, uint32_t color, uint32_t other)
 {
-    if (phase) {
-        int head = 8 - (int)phase < n ? 8 - (int)phase : n;
-        fill(to, head, color);
-        to += head;
-        n -= head;
-        uint32_t swap = color;
-        color = other;
-        other = swap;
-    }
     uint64_t a = pair_of(color), b = pair_of(other);
     for (; n >= 16; n -= 16, to += 16) {
         pair *p = (pair *)to;
@@ -61,16 +37,23 @@ static void fill_runs(uint32_t *to, int n, unsigned phase, uint32_t color, uint3
         p[6] = b;
         p[7] = b;
     }
-    fill(to, n < 8 ? n : 8, color);
-    fill(to + 8, n - 8, other);
+    for (int i = 0; i < n; i++)
+        to[i] = i < 8 ? color : other;
+}
+
+static void fill(uint32_t *to, int n, uint32_t color)
+{
+    fill_runs(to, n, color, color);
 }
 
 static void draw_checker(const struct picture *p, uint32_t *to)
 {
     for (int y = 0; y < p->height; y++, to += p->width) {
         bool odd = (p->redraws >> 3 ^ (unsigned)y >> 3) & 1;
-        uint32_t color = odd ? p->color ^ CHECKER : p->color;
-        fill_runs(to, p->width, p->redraws & 7, color, color ^ CHECKER);
+        uint32_t color = odd ? p->color ^ CHECKER : p->color, other = color ^ CHECKER;
+        int phase = (int)(p->redraws & 7), head = phase ? least(8 - phase, p->width) : 0;     /* the first run began before the row */
+        fill(to, head, color);
+        fill_runs(to + head, p->width - head, head ? other : color, head ? color : other);
     }
 }
 
@@ -112,10 +95,8 @@ static void draw_media(const struct picture *p, uint32_t *to)
         if (y % BLOCK == 0)
             for (int i = 0; i < cells; i++)
                 colors[i] = mix(p->media_seed, (uint32_t)(y / BLOCK * 64 + i)) & 0xFFFFFF;
-        for (int i = 0; i < cells; i++) {
-            int left = p->width - i * BLOCK;
-            fill(to + i * BLOCK, left < BLOCK ? left : BLOCK, colors[i]);
-        }
+        for (int i = 0; i < cells; i++)
+            fill(to + i * BLOCK, least(p->width - i * BLOCK, BLOCK), colors[i]);
     }
 }
 

@@ -1,54 +1,24 @@
-/* wl_data_device: the selection, and drag and drop. What is handed over goes through shared memory that the
- * receiver made and the source fills (docs/protocol.md). */
+/* wl_data_device_manager and its objects: sources, offers of them, the selection. */
 #include "data.h"
+#include "offer.h"
 #include "alloc.h"
 #include "format.h"
-#include "input.h"
-#include "seat.h"
 #include "shell.h"
 #include "string.h"
 
 enum { OFFER_OFFER, OFFER_SOURCE_ACTIONS, OFFER_ACTION };
-enum { SOURCE_TARGET, SOURCE_SEND, SOURCE_CANCELLED, SOURCE_DROP_PERFORMED, SOURCE_FINISHED, SOURCE_ACTION };
-enum { DEVICE_DATA_OFFER, DEVICE_ENTER, DEVICE_LEAVE, DEVICE_MOTION, DEVICE_DROP, DEVICE_SELECTION };
+enum { DEVICE_DATA_OFFER = 0, DEVICE_SELECTION = 5 };
 enum { OFFER_INVALID_FINISH, OFFER_INVALID_ACTION_MASK, OFFER_INVALID_ACTION, OFFER_INVALID_OFFER };
-enum { SOURCE_INVALID_ACTION_MASK, SOURCE_INVALID_SOURCE, DEVICE_ROLE = 0 };
-enum { ACTION_COPY = 1, ACTION_MOVE = 2, ACTION_ASK = 4, ACTIONS = 7, SINCE_ACTIONS = 3, TYPES_MOST = 8, TYPE_LENGTH = 64 };
-enum use { UNUSED, SELECTED, DRAGGED };
-
-struct source {
-    struct object *object;
-    enum use use;
-    bool actions_set;
-    uint32_t actions;
-    int types;
-    char type[TYPES_MOST][TYPE_LENGTH];
-};
-
-struct offer {
-    struct offer *next;
-    struct object *object;
-    struct source *source;          /* NULL: gone, or no longer offered */
-    bool dragged, accepted, dropped;
-    uint32_t actions, preferred, action;
-};
+enum { SOURCE_INVALID_ACTION_MASK = 0 };
+enum { ACTION_COPY = 1, ACTION_MOVE = 2, ACTION_ASK = 4, ACTIONS = 7 };
 
 static struct offer *offers;
 static struct source *selection;
 static uint32_t selection_serial;
 
-static struct {
-    bool active;
-    struct surface *origin;         /* NULL: gone */
-    struct source *source;          /* NULL: within the client */
-    struct surface *target;
-    struct object *device;          /* the target's; NULL: it has none */
-    struct offer *offer;            /* what the target got */
-} drag;
-
 /* ---- offers ---- */
 
-static struct offer *offer_new(struct object *device, struct source *source, bool dragged)
+struct offer *offer_new(struct object *device, struct source *source, bool dragged)
 {
     struct client *c = device->client;
     struct offer *f = client_memory(c, sizeof *f, NULL, 0);
@@ -70,7 +40,7 @@ static struct offer *offer_new(struct object *device, struct source *source, boo
     return f;
 }
 
-static void tell_source(struct source *s, uint32_t opcode)
+void source_tell(struct source *s, uint32_t opcode)
 {
     if (s && s->object->version >= SINCE_ACTIONS)
         event(s->object, opcode, "");
@@ -79,10 +49,9 @@ static void tell_source(struct source *s, uint32_t opcode)
 static void offer_destroyed(struct object *o)
 {
     struct offer *f = o->data, **link = &offers;
-    if (drag.offer == f)
-        drag.offer = NULL;
+    drag_forget_offer(f);
     if (f->dropped)
-        tell_source(f->source, o->version < SINCE_ACTIONS ? SOURCE_FINISHED : SOURCE_CANCELLED);
+        source_tell(f->source, o->version < SINCE_ACTIONS ? SOURCE_FINISHED : SOURCE_CANCELLED);
     while (*link != f)
         link = &(*link)->next;
     *link = f->next;
@@ -105,7 +74,7 @@ static void receive(struct object *o, const union wire_argument *a)
         event(f->source->object, SOURCE_SEND, "sh", a[0].s, a[1].fd);
 }
 
-static bool can_drop(const struct offer *f)
+bool offer_can_drop(const struct offer *f)
 {
     return f && f->accepted && (f->object->version < SINCE_ACTIONS || f->action);
 }
@@ -116,9 +85,9 @@ static void finish(struct object *o, const union wire_argument *a)
     struct offer *f = o->data;
     if (!f->dragged)
         return post_error(o, OFFER_INVALID_OFFER, "not of a drag");
-    if (!f->dropped || !can_drop(f))
+    if (!f->dropped || !offer_can_drop(f))
         return post_error(o, OFFER_INVALID_FINISH, "not dropped and accepted");
-    tell_source(f->source, SOURCE_FINISHED);
+    source_tell(f->source, SOURCE_FINISHED);
     f->dropped = false;
     f->source = NULL;
 }
@@ -196,104 +165,6 @@ static void set_selection(struct object *o, const union wire_argument *a)
     select(s);
 }
 
-/* ---- drag and drop ---- */
-
-static void leave_target(bool dropped)
-{
-    if (!drag.target)
-        return;
-    if (!dropped) {
-        if (drag.device)
-            event(drag.device, DEVICE_LEAVE, "");
-        if (drag.offer) {
-            if (drag.offer->accepted)
-                event(drag.source->object, SOURCE_TARGET, "S", NULL);
-            drag.offer->source = NULL;
-        }
-    }
-    drag.target = NULL;
-    drag.device = NULL;
-    drag.offer = NULL;
-}
-
-static void enter_target(struct surface *s, int fx, int fy)
-{
-    drag.target = s;
-    if (!drag.source && (!drag.origin || s->client != drag.origin->client))
-        return;
-    drag.device = object_first(s->client, &data_device_interface);
-    if (!drag.device)
-        return;
-    drag.offer = drag.source ? offer_new(drag.device, drag.source, true) : NULL;
-    event(drag.device, DEVICE_ENTER, "uoiiO", next_serial(), s->object, fx, fy, drag.offer ? drag.offer->object : NULL);
-}
-
-void data_drag_to(int x, int y, uint32_t ms)
-{
-    int fx = 0, fy = 0;
-    struct surface *s = seat_surface_at(x, y, &fx, &fy);
-    if (s != drag.target) {
-        leave_target(false);
-        if (s)
-            enter_target(s, fx, fy);
-    } else if (drag.device) {
-        event(drag.device, DEVICE_MOTION, "uii", ms, fx, fy);
-    }
-}
-
-bool data_drags(void)
-{
-    return drag.active;
-}
-
-void data_drag_end(void)
-{
-    struct source *source = drag.source;
-    bool dropped = drag.device && (source ? can_drop(drag.offer) : true);
-    drag.active = false;
-    if (dropped) {
-        event(drag.device, DEVICE_DROP, "");
-        if (drag.offer)
-            drag.offer->dropped = true;
-        tell_source(source, SOURCE_DROP_PERFORMED);
-    }
-    leave_target(dropped);
-    if (source && !dropped)
-        event(source->object, SOURCE_CANCELLED, "");
-    drag.source = NULL;
-}
-
-static void start_drag(struct object *o, const union wire_argument *a)
-{
-    struct source *s = a[0].o ? a[0].o->data : NULL;
-    struct surface *origin = a[1].o->data, *icon = a[2].o ? a[2].o->data : NULL;
-    if (icon && !surface_take_role(icon, ROLE_DRAG_ICON, o, DEVICE_ROLE))
-        return;
-    if (s && s->use != UNUSED)
-        return post_error(s->object, SOURCE_INVALID_SOURCE, "source is in use");
-    if (drag.active || !seat_is_press(origin, a[3].u))
-        return;
-    drag.active = true;
-    drag.source = s;
-    drag.origin = origin;
-    if (s)
-        s->use = DRAGGED;
-    seat_end_grab();
-    int x, y;
-    input_pointer_at(&x, &y);
-    data_drag_to(x, y, 0);
-}
-
-void data_forget_surface(const struct surface *s)
-{
-    if (drag.target == s)
-        leave_target(false);
-    if (drag.origin == s) {
-        drag.origin = NULL;
-        drag.active &= drag.source != NULL;
-    }
-}
-
 /* ---- sources and devices ---- */
 
 static void create_data_source(struct object *manager, const union wire_argument *a)
@@ -307,11 +178,7 @@ static void source_destroyed(struct object *o)
 {
     struct source *s = o->data;
     o->client->sources--;
-    if (drag.source == s) {
-        leave_target(false);
-        drag.source = NULL;
-        drag.active = false;
-    }
+    drag_forget_source(s);
     for (struct offer *f = offers; f; f = f->next)
         if (f->source == s)
             f->source = NULL;
@@ -351,12 +218,6 @@ static void get_data_device(struct object *manager, const union wire_argument *a
     }
 }
 
-static void device_destroyed(struct object *o)
-{
-    if (drag.device == o)
-        drag.device = NULL;
-}
-
 static const struct request manager_requests[] = {
     { "create_data_source", "n", create_data_source, { }, 1 },
     { "get_data_device", "no", get_data_device, { &seat_interface }, 1 },
@@ -380,8 +241,8 @@ static const struct request offer_requests[] = {
 const struct interface data_offer_interface = { "wl_data_offer", 3, REQUESTS(offer_requests), offer_destroyed, NULL };
 
 static const struct request device_requests[] = {
-    { "start_drag", "OoOu", start_drag, { &data_source_interface, &surface_interface, &surface_interface }, 1 },
+    { "start_drag", "OoOu", drag_start, { &data_source_interface, &surface_interface, &surface_interface }, 1 },
     { "set_selection", "Ou", set_selection, { &data_source_interface }, 1 },
     { "release", "", request_destroy, { }, 2 },
 };
-const struct interface data_device_interface = { "wl_data_device", 3, REQUESTS(device_requests), device_destroyed, NULL };
+const struct interface data_device_interface = { "wl_data_device", 3, REQUESTS(device_requests), drag_forget_device, NULL };

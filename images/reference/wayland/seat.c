@@ -240,6 +240,11 @@ void server_key(uint16_t code, bool down, uint64_t us)
         seat_key(evdev, down, us);
 }
 
+void seat_reset(void)
+{
+    memset(pressed, 0, sizeof pressed);
+}
+
 /* ---- objects ---- */
 
 static void get_pointer(struct object *seat, const union wire_argument *a)

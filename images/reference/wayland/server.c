@@ -96,6 +96,18 @@ bool server_reap(void)
     return any;
 }
 
+void server_restart(void)
+{
+    struct connection *connection;
+    for (int i = 0; (connection = connection_at(i)); i++)
+        if (connection->server)
+            ((struct client *)connection->server)->failed = true;       /* nobody hears anything more */
+    for (int i = 0; (connection = connection_at(i)); i++) {
+        server_disconnect(connection);
+        connection->closed = true;
+    }
+}
+
 void server_disconnect(struct connection *connection)
 {
     struct client *c = connection->server;

@@ -15,6 +15,8 @@ bool server_handle(struct connection *c);
 bool server_reap(void);                         /* true: there were some */
 void server_disconnect(struct connection *c);   /* the client is gone: its objects, surfaces and windows go */
 
+void server_restart(void);                      /* as after a crash: every connection is closed, every object and window gone */
+
 /* Sent to clients; each event that does not fit the client's queue closes that connection
  * (as libwayland does) and prints nothing itself: server_lost() tells. */
 void server_tick(void);                         /* wl_callback.done of all frame callbacks of committed surfaces */

@@ -27,11 +27,16 @@ struct xdg {
     uint32_t accent;
 };
 
+struct positioner { bool sized, anchored; };
+
 static inline struct client *window_client(const struct window *w)
 {
     return w->xdg->surface->client;
 }
 
+void shell_configure(struct xdg *x);        /* tells the toplevel size and state as they are */
+void shell_set_fullscreen(struct xdg *x, bool on);      /* says so; the client's acknowledgement makes it */
+void shell_unmap(struct xdg *x);
 bool shell_may_commit(struct surface *s, const struct buffer *shown);   /* false: an error was posted */
 void shell_commit(struct surface *s);
 void shell_forget(struct surface *s);       /* it is about to be destroyed */
