@@ -76,9 +76,9 @@ def command(
 
     \b
     Examples:
-      harness chaos scenarios/chaos/desk.toml --seeds 1..4
-      harness chaos scenarios/chaos/desk.toml --seeds 7..8 --twice --kind client-crash --kind client-hang
-      harness chaos scenarios/chaos/desk.toml --sweep --every 12 --kind client-kill
+      harness chaos scenarios/chaos/desk.toml --seeds 1..2
+      harness chaos scenarios/chaos/desk.toml --seeds 7..7 --twice --kind client-crash --kind client-hang
+      harness chaos scenarios/chaos/desk.toml --sweep --every 25 --kind client-kill
     """
     from harness.chaos import campaign
     from harness.chaos.coverage import coverage

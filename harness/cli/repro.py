@@ -24,7 +24,7 @@ def command(file: Path, image: str | None, runs_dir: Path, as_json: bool) -> int
     \b
     Examples:
       harness repro desk-seed-7-frame-mismatch.repro.json
-      harness repro desk-seed-7-frame-mismatch.repro.json --image build/fixed.toml --json
+      harness repro desk-seed-7-frame-mismatch.repro.json --image reference --json
     """
     from harness.chaos.again import play_again
     from harness.chaos.repro import read_repro

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.clients.codec import Reply
 from harness.clients.lifecycle import apply_lifecycle, is_lifecycle
 from harness.clients.scene import Scene, SceneView
+from harness.clients.scene_tunnel import Tunnel
 from harness.clients.words import UnknownSceneError
 from harness.evidence.journal import Event
 from harness.markers.types import Marker
@@ -43,6 +44,7 @@ class SceneFollower:
 
     def _begin(self) -> None:
         self._scene = Scene(free=self._free)
+        self._tunnel = Tunnel(self._scene)
         self._claim: Claim | None = None
         self._trouble: UnknownSceneError | None = None
         self._asked: tuple[int, str] | None = None
@@ -143,7 +145,10 @@ class SceneFollower:
         if self._ran and self._inputs != self._inputs_before:
             words.pop("frames", None)  # what a soak showed last: something that was typed into it or clicked at
         try:
-            self._scene.apply_command(asked[1], words)
+            if asked[1].startswith("wire-"):
+                self._tunnel.apply(asked[1], words)
+            else:
+                self._scene.apply_command(asked[1], words)
         except UnknownSceneError as error:
             self._trouble = self._trouble or error
         number, crc = reply.words.get("frame", ""), reply.words.get("crc", "")
@@ -155,6 +160,8 @@ class SceneFollower:
         before = list(self._scene.desk.stack)
         for text in texts:
             apply_lifecycle(self._scene, text)
+            if not text.startswith(("RAYOS_SOAK:CLIENT_CREATED", "RAYOS_FAILURE:RECOVERY")):
+                self._tunnel.lost(int(text.rsplit(":", 1)[1]))
         after = self._scene.desk.stack
         if self._ran and (len(before) != len(after) or any(a is not b for a, b in zip(before, after, strict=True))):
             self._scene.settled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from harness.clients import workloads
@@ -219,7 +220,7 @@ class Client:
             case Animate(on):
                 self.animated = on
             case Start(work):
-                self.work = work
+                self.work = copy(work)  # a fork of the scene may hold the same order, and its ticks are its own
             case Freeze():
                 self.frozen = True
             case Copy(text):

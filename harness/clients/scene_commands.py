@@ -230,4 +230,8 @@ COMMANDS: Mapping[str, Handler] = {
         ),
         _nothing,
     ),
+    **dict.fromkeys(  # harness/clients/scene_tunnel.py
+        ("wire-open", "wire-send", "wire-recv", "wire-memory", "wire-fill", "wire-put", "wire-get", "wire-close"),
+        _nothing,
+    ),
 }

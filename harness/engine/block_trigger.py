@@ -41,6 +41,10 @@ class BlockTrigger:
         for one in armed:
             self._armed.setdefault(one.fault.when.disk, []).append(one)
         loop, disks = asyncio.get_running_loop(), served_by(ctx.target)
+        if not set(disks) >= set(self._armed):
+            raise UsageError(
+                f"{ctx.target.name}: a recorded run cannot wait for requests of disks", "use another clock"
+            )
         for disk in [disks[name] for name in self._armed]:
             disk.listen(partial(self._holds, loop, disk))
 

@@ -15,6 +15,7 @@ import asyncio
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from harness.faults.act import act_of
 from harness.faults.resolve import Resolved, resolve
 from harness.markers.match import Pattern
 from harness.scenario.faulting import Fault, When
+from harness.timeouts import TIMEOUTS, host
 
 if TYPE_CHECKING:
     from harness.engine.context import Context
@@ -151,6 +153,11 @@ class Injector:
             self._undisturbed.clear()
             try:
                 await self._inject(armed)
+            except StepTimeoutError as error:
+                what = f"after it the guest was not ready within {error.seconds:g} s"
+                self._ctx.journal.append("fault.failed", name=armed.fault.name, n=armed.fired, what=what)
+            except (FatalFindingError, NothingMoreError):
+                pass  # the run is over, and why is told elsewhere
             finally:
                 self._disturbing -= 1
                 if not self._disturbing:
@@ -166,13 +173,19 @@ class Injector:
         """Nothing is injected any more; what lasts is taken back, as far as the target is there."""
         if self._symbols is not None:
             await self._symbols.close()
+        with suppress(TimeoutError):  # what is under way is done first: half of it could not be taken back
+            async with asyncio.timeout(None if steps_done else host(TIMEOUTS.interrupted)), self._turn:
+                pass
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for taken in list(reversed(self._open)):
             await self._undo(taken, "the steps are over" if steps_done else "the run is over")
-        if self._audit is not None and steps_done:
-            self._audit.look()
+        if self._audit is not None and (steps_done or self._ctx.evaluator.left):  # also the disk of a guest that is gone
+            try:
+                self._audit.look()
+            except LabError as error:
+                self._ctx.journal.append("lab.error", cause="fault", what=f"{error.what}. {error.hint}".strip())
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ of the log and of every file that was booted.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ class Recording:
     profile: Profile
     seed: int
     qemu: str
-    instructions: int | None = None  # of the whole run; None where QEMU was gone before it could be asked
+    instructions: int | None  # of the whole run; None where QEMU was gone before it could be asked
+    host_s: float  # that recording it took
 
     @property
     def log(self) -> Path:
@@ -55,7 +57,9 @@ class Recording:
         data = bundle.read_json(_NAME)
         try:
             profile = _PROFILE.validate_python(data["profile"], strict=False)
-            recording = cls(bundle, profile, int(data["seed"]), str(data["qemu"]), data.get("instructions"))
+            recording = cls(
+                bundle, profile, int(data["seed"]), str(data["qemu"]), data.get("instructions"), float(data["host_s"])
+            )
             expected = [(Path(item["path"]), str(item["sha256"])) for item in data["files"]]
             log_digest = str(data["log_sha256"])
         except (KeyError, TypeError, ValueError, ValidationError) as error:
@@ -82,18 +86,16 @@ class Recorder:
             raise UsageError(f"{target.name} cannot be recorded: only a QEMU that the harness starts can")
         target.record(bundle.path / _LOG)
         (bundle.path / _FOLDER).mkdir(mode=0o700)
-        self._target = target
+        self._target, self._since = target, time.monotonic()
         self._bundle, self._profile, self._seed = bundle, profile, scenario.seed
         self._files = [{"path": str(path.absolute()), "sha256": sha256_file(path)} for path in booted(profile)]
 
-    def close(self, started: dict[str, Any]) -> None:
-        """Describe the log, if QEMU finished it.
-
-        :param started: the data of `target.start`.
-        """
+    def close(self) -> None:
+        """Describe the log, if QEMU finished it."""
         log = self._bundle.path / _LOG
-        if not _finished(log):
+        if not _finished(log) or not (self._bundle.path / "manifest.json").is_file():
             return
+        started: dict[str, Any] = self._bundle.read_json("manifest.json").get("target", {})
         self._bundle.write_json(
             _NAME,
             {
@@ -102,6 +104,7 @@ class Recorder:
                 "seed": self._seed,
                 "qemu": started.get("qemu", ""),
                 "instructions": self._target.recorded,
+                "host_s": round(time.monotonic() - self._since, 3),
                 "files": self._files,
                 "log_sha256": sha256_file(log),
             },

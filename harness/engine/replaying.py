@@ -26,12 +26,13 @@ from harness.targets.qemu import QemuTarget
 from harness.targets.rr import Log
 from harness.targets.runtime import RunDirectory
 from harness.targets.symbols import Symbols
-from harness.timeouts import TIMEOUTS, host
+from harness.timeouts import host
 
 if TYPE_CHECKING:
     from harness.frames.types import Frame
 
 _PIECES = 256  # stops of one pass: 3 passes find one of 16 million instructions. A stop and a start take 3 ms
+_PATIENCE, _SLOWER = 30.0, 10.0  # s for one stretch, and for each second of recording: it was seen to take 1 to 3
 
 
 class NotReachedError(UsageError):
@@ -103,6 +104,9 @@ class Playback:
         gdb = await self.stub()
         try:
             stop = await gdb.run_to(address, hits, self._limit)
+        except TargetLost:
+            await self._refuse_failure()
+            raise
         finally:
             await gdb.close()
         self.icount = await self.instructions()
@@ -141,6 +145,17 @@ class Playback:
                 f"the replay does not get on: it has stood at instruction {at} for up to {self._limit:g} s",
                 "what QEMU is given differs from the recording, or it lost its way in the log (a defect of QEMU's)",
             ) from None
+        except TargetLost:
+            await self._refuse_failure()
+            raise
+
+    async def _refuse_failure(self) -> None:
+        """QEMU went. :raises LabError: if it could not follow the log; else it was the guest that ended it."""
+        said = (await self.target.stop()).stderr.splitlines()
+        if complaints := [line for line in said if ": warning: " not in line]:
+            raise LabError(
+                f"QEMU gave the replay up: {complaints[-1]}", "the log is damaged, or QEMU lost its way in it"
+            )
 
 
 @asynccontextmanager
@@ -158,7 +173,7 @@ async def playback(recording: Recording) -> AsyncIterator[Playback]:
         _same_qemu(recording, target)
         if target.control is not None:  # it has to be read, or the guest's replies would fill it
             drain = asyncio.create_task(Console(target.control, journal, Path(os.devnull)).run(), name="control")
-        yield Playback(target, directory.path, host(TIMEOUTS.run))
+        yield Playback(target, directory.path, host(_PATIENCE + _SLOWER * recording.host_s))
     finally:
         await target.stop()
         if drain is not None:

@@ -102,7 +102,7 @@ async def play(request: RunRequest) -> RunOutcome:
         with interruptions(lambda name: journal.append("run.interrupted", signal=name)):
             outcome = await _play(request, bundle, journal, facts, target)
         if recorder is not None:
-            recorder.close(bundle.read_json("manifest.json").get("target", {}))
+            recorder.close()
     except UsageError:
         shutil.rmtree(bundle.path, ignore_errors=True)
         raise

@@ -95,4 +95,4 @@ def _when(stream: Stream, horizon: Horizon) -> When:
         case 1 if horizon.frames[0] < horizon.frames[1]:
             return When(frame=stream.between(*horizon.frames))
         case _:
-            return When(guest_s=max(0.0001, round(stream.real(*horizon.guest_s), 4)))
+            return When(guest_s=max(0.000001, round(stream.real(*horizon.guest_s), 6)))

@@ -97,12 +97,15 @@ class _Starvation:
         self._task = asyncio.create_task(self._turns(), name="starvation")
 
     async def _turns(self) -> None:
+        now, went = asyncio.get_running_loop().time, _ROUND_S * self._share
         try:
             while True:
                 self._target.send_signal(signal.SIGSTOP)
-                await asyncio.sleep(_ROUND_S * (1 - self._share))
+                await asyncio.sleep(went * (1 - self._share) / self._share)  # a busy harness wakes late: by what went
                 self._target.send_signal(signal.SIGCONT)
+                began = now()
                 await asyncio.sleep(_ROUND_S * self._share)
+                went = now() - began
         finally:
             self._target.send_signal(signal.SIGCONT)
 

@@ -9,6 +9,7 @@ from harness.errors import LabError
 from harness.faults.act import Act, Done, Lasting, World
 from harness.faults.streams import Stream
 from harness.qmp.session import QmpError
+from harness.targets.base import Capability
 
 _US = 1000  # in a millisecond
 
@@ -52,6 +53,11 @@ async def _up(world: World, what: Any, done: Mapping[str, Any]) -> None:
 
 
 async def _delay(world: World, what: Any, stream: Stream) -> Done:
+    if Capability.VIRTUAL_CLOCK in world.target.capabilities:
+        raise LabError(
+            "in the virtual clock frames cannot be delayed: while the guest waits its time would run on to their release",
+            "use the wall clock, or a link of a cluster",
+        )
     backend = await _backend(world, what.card)
     await _filter(world, what, "filter-buffer", netdev=backend, queue="all", interval=what.delay_ms * _US)
     return {"card": what.card, "delay_ms": what.delay_ms}

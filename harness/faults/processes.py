@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import LabError
+from harness.evidence.campaign import FILE
 from harness.faults.act import Act, Done, Momentary, World
 from harness.faults.streams import Stream
 from harness.targets.base import Capability
@@ -56,7 +57,7 @@ async def _kill_harness(world: World, what: Any, stream: Stream) -> Done:
 def _was_killed(bundle: Path) -> bool:
     """Whether the campaign that *bundle* belongs to, if there is one, says that its run was torn before."""
     try:
-        lines = (bundle.parent / "campaign.jsonl").read_text().splitlines()
+        lines = (bundle.parent.parent / FILE).read_text().splitlines()
     except OSError:
         return False
     ours, torn = None, set()

@@ -82,9 +82,8 @@ class Way:
         self._faults[fault] = Stream(seed, f"link {fault.what} {self._name} {number}")
 
     def lift(self, fault: Impairment) -> None:
-        """To the last frame. What a delay holds is handed on at once, where no other delay holds it too."""
-        imposed = self._faults.pop(fault, None) is not None
-        if imposed and fault.what == "delay" and not any(other.what == "delay" for other in self._faults):
+        """To the last frame. What a delay holds is handed on at once, also where another goes on: nothing overtakes."""
+        if self._faults.pop(fault, None) is not None and fault.what == "delay":
             self._release(everything=True)
 
     def close(self) -> None:
@@ -121,14 +120,13 @@ class Way:
             self._pass(frame, late)
 
     def _pass(self, frame: bytes, late: float) -> None:
-        if not late and not self._held:
+        if not late:
             self._deliver(self, frame)
         elif len(self._held) >= IN_FLIGHT:
             self.counts["overflow"] += 1
         else:
             self.counts["delayed"] += 1
-            due = asyncio.get_running_loop().time() + late
-            self._held.append((max(due, self._held[-1][0]) if self._held else due, frame))
+            self._held.append((asyncio.get_running_loop().time() + late, frame))
             self._arm()
 
     def _arm(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Event
 from harness.fleet.history import History, Told, read_history
-from harness.fleet.limits import Broken, judge_limits
+from harness.fleet.limits import Broken, judge_limits, why_starved
 from harness.fleet.lives import moves
 from harness.fleet.model import Cluster
 from harness.fleet.stored import from_json
@@ -71,9 +71,10 @@ def judge_cluster(bundle: Bundle, cluster: Cluster) -> RunVerdict:
 def _of_nodes(history: History) -> Iterator[tuple[int, Finding]]:
     places = _places(history)
     for told in history.told:
-        for finding in told.verdict.findings:
-            if finding.cause == "nothing-checked":
+        for found in told.verdict.findings:
+            if found.cause == "nothing-checked":
                 continue  # of one node; the cluster as a whole may have checked enough
+            finding = _unless_starved(history, told, found)
             at = told.times[finding.seq] if finding.seq < len(told.times) else 0
             step = None if finding.step is None else places.get((told.life.folder, finding.step))
             yield (
@@ -86,6 +87,17 @@ def _of_nodes(history: History) -> Iterator[tuple[int, Finding]]:
                     evidence={**finding.evidence, "node": told.life.node, "bundle": told.life.folder},
                 ),
             )
+
+
+def _unless_starved(history: History, told: Told, finding: Finding) -> Finding:
+    """A peer that was not to be lost, and was because the host starved it: nobody's fault."""
+    for lost in told.hearings:
+        if lost.seq == finding.seq and not lost.up and finding.cause in {"expectation", "forbidden"}:
+            why = why_starved(history, lost)
+            if why:
+                what = f"{finding.what}; {why}"
+                return replace(finding, verdict=Verdict.INCONCLUSIVE, cause="host-starved", what=what)
+    return finding
 
 
 def _of_cluster(history: History) -> Iterator[tuple[int, Finding]]:

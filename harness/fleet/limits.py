@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.evidence.journal import Event
 from harness.fleet.history import FaultTime, Hearing, History, Told
 from harness.judge.verdict import Check, CheckStatus
 from harness.verdicts import Verdict
 
 STARVED = 0.5  # share of a silence for which somebody waited for a CPU of the host, above which the host is to blame
-_RECENT_NS = 2_000_000_000  # a silence that explains a lost peer ended at most so long before or after it
+_AROUND_NS = 1_000_000_000  # a silence explains a lost peer that is told in it, or so long before or after it
 _SHARES = ("run_delay_ratio", "throttled_ratio", "steal_ratio", "harness_delay_ratio")
 
 
@@ -168,21 +167,25 @@ def _is_up(history: History, node: str, at_ns: int) -> bool:
 
 
 def _unless_starved(history: History, lost: Hearing, cause: str, what: str, evidence: dict[str, object]) -> Broken:
-    for event in history.events:
-        near = abs(event.host_ns - lost.at_ns) <= _RECENT_NS
-        if event.kind == "node.silent" and near and event.data.get("node") in {lost.node, lost.peer}:
-            share = max((float(event.data.get(name, 0.0)) for name in _SHARES), default=0.0)
-            if share > STARVED:
-                why = _starved(event, share)
-                return Broken(lost.at_ns, Verdict.INCONCLUSIVE, "host-starved", f"{what}; {why}", evidence)
+    why = why_starved(history, lost)
+    if why:
+        return Broken(lost.at_ns, Verdict.INCONCLUSIVE, "host-starved", f"{what}; {why}", evidence)
     return Broken(lost.at_ns, Verdict.FAIL, cause, what, evidence)
 
 
-def _starved(event: Event, share: float) -> str:
-    return (
-        f"but {event.data['node']} was silent for {event.data['seconds']} s, for {share:.0%} of which the host kept it,"
-        " or the harness, waiting for a CPU"
-    )
+def why_starved(history: History, lost: Hearing) -> str:
+    """Why the host is to blame for a peer that was lost, or an empty string."""
+    for event in history.events:
+        if event.kind != "node.silent" or event.data.get("node") not in {lost.node, lost.peer}:
+            continue
+        began = event.host_ns - round(float(event.data["seconds"]) * 1e9)
+        share = max(float(event.data.get(name, 0.0)) for name in _SHARES)
+        if share > STARVED and began - _AROUND_NS <= lost.at_ns <= event.host_ns + _AROUND_NS:
+            return (
+                f"but {event.data['node']} was silent for {event.data['seconds']} s, for {share:.0%} of which the host"
+                " kept it, or the harness, waiting for a CPU"
+            )
+    return ""
 
 
 def _named(fault: FaultTime) -> str:

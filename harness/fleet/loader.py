@@ -53,6 +53,11 @@ class ClusterFile:
 _ADAPTER = TypeAdapter(ClusterFile)
 
 
+def cluster_adapter() -> TypeAdapter[ClusterFile]:
+    """What cluster files are validated by."""
+    return _ADAPTER
+
+
 def load_clusters(
     path: Path, document: TomlFile, seed: int | None = None, words: Mapping[str, Any] | None = None
 ) -> list[Cluster]:

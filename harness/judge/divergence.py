@@ -57,17 +57,22 @@ def parting(first: Bundle, second: Bundle, runs: tuple[int, int] = (1, 2)) -> Di
     if found is None:
         return None
     at = found.event - 1
-    if at < min(len(ours), len(theirs)) and ours[at][:2] == theirs[at][:2] == ("F", PROOF):
-        # one digest of many frames: which of them?
-        return compare(list(_proved(first)), list(_proved(second)), runs) or found
+    here = [records[at] for records in (ours, theirs) if at < len(records)]
+    if any(record[:2] == ("F", PROOF) or _ready(record) is not None for record in here):
+        # The frames of an interval are one digest, which stands behind the rendezvous that ends it: which of them?
+        settled = 1 + sum(record[:2] == ("F", PROOF) for record in ours[:at])
+        frames, others = (list(_proved(bundle, settled)) for bundle in (first, second))
+        return compare(frames, others, runs, "the proved frames") or found
     return found
 
 
-def compare(ours: Sequence[Record], theirs: Sequence[Record], runs: tuple[int, int] = (1, 2)) -> Divergence | None:
-    """The first record that differs; *runs* are the numbers that the two are told by."""
+def compare(
+    ours: Sequence[Record], theirs: Sequence[Record], runs: tuple[int, int] = (1, 2), of: str = "the fingerprint"
+) -> Divergence | None:
+    """The first record that differs; *runs* are the numbers that the two are told by, *of* says what they make up."""
     for index, (mine, other) in enumerate(zip_longest(ours, theirs)):
         if mine != other:
-            what = _sentence(index, mine, other, runs)
+            what = _sentence(f"event {index + 1} of {of}", mine, other, runs)
             return Divergence(index + 1, what, runs, _around(ours, index), _around(theirs, index))
     return None
 
@@ -91,17 +96,17 @@ def _trace(bundle: Bundle) -> list[Record]:
     return trace.records
 
 
-def _proved(bundle: Bundle) -> Iterator[Record]:
-    """The frames that were proved, one by one."""
+def _proved(bundle: Bundle, settled: int) -> Iterator[Record]:
+    """The frames that were proved until the guest had settled so often, one by one."""
     for event in read_events(bundle.journal):
-        if event.kind == "proof":
+        if settled and event.kind == "proof":
+            settled -= bool(event.data["settled"])
             columns = zip(event.data["us"], event.data["crc"], event.data["digest"], strict=True)
             for number, (us, crc, digest) in enumerate(columns, int(event.data["first"])):
                 yield "F", f"frame {number} at {us} us, tiles {crc}", str(digest)
 
 
-def _sentence(index: int, mine: Record | None, other: Record | None, runs: tuple[int, int]) -> str:
-    number = f"event {index + 1} of the fingerprint"
+def _sentence(number: str, mine: Record | None, other: Record | None, runs: tuple[int, int]) -> str:
     one, two = (f"run {run}" for run in runs)
     if mine is None or other is None:
         longer, shorter = (one, two) if other is None else (two, one)
@@ -109,16 +114,16 @@ def _sentence(index: int, mine: Record | None, other: Record | None, runs: tuple
     if mine[0] == other[0] == "F" and mine[1] == other[1]:
         return f"{number}: the pixels of {mine[1]} (digest {mine[2]} in {one}, {other[2]} in {two})"
     if mine[0] == other[0] == "M":
-        times = _ready(mine[2]), _ready(other[2])
+        times = _ready(mine), _ready(other)
         if None not in times and times[0] != times[1]:
             return f"{number}: the guest's time, {mine[2]} in {one} and {other[2]} in {two}"
     return f"{number}: {_told(mine)} in {one}, {_told(other)} in {two}"
 
 
-def _ready(text: str) -> str | None:
-    """The guest time of a rendezvous (docs/protocol.md)."""
-    parts = text.split(":")
-    return parts[3] if parts[:2] == ["RAYOS_CONTROL", "READY"] and len(parts) == 4 else None
+def _ready(record: Record) -> str | None:
+    """The guest time of a rendezvous (docs/protocol.md), None for what is none."""
+    parts = record[2].split(":")
+    return parts[3] if record[0] == "M" and parts[:2] == ["RAYOS_CONTROL", "READY"] and len(parts) == 4 else None
 
 
 def _told(record: Record) -> str:

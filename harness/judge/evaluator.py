@@ -178,6 +178,7 @@ class Evaluator:
             interrupted=self._interrupted,
             notes=list(self.notes),
             faults=self.faults.rows() if self.faults is not None else [],
+            recovery=self.faults.recovery() if self.faults is not None else None,
         )
 
     # ---- events --------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ finding, whatever else went well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,7 @@ class FaultWatch:
         self._meanwhile: list[Marker] = []  # since a fault was begun: whose they are is not known yet
         self._explained: dict[str, Pattern] = {}  # what the faults so far may make the guest say
         self._last_command = ""
+        self._by_guest_time = False  # so far
         self._phase = "boot"
         self._clock = clock
         self._findings = findings
@@ -169,6 +170,8 @@ class FaultWatch:
         :param guest_us: where it is another than that of the last rendezvous.
         """
         now = guest_us if guest_us is not None else self._clock.now_us
+        if now is None and self._by_guest_time:
+            return  # it boots, and has not told its time
         if now is None:
             now = host_ns // 1000
         for firing in self._noticed:
@@ -202,6 +205,21 @@ class FaultWatch:
         """The table of the report: the first firings, one by one."""
         return [firing.to_json() for firing in self.firings[:_SHOWN]]
 
+    def recovery(self) -> dict[str, Any]:
+        """Of all firings: how many there were, how many were recovered from, and how long that took (µs).
+
+        Percentiles are nearest-rank, of the time from the injection (of a lasting fault from its end) to the first
+        instant at which everything that was asked for had been seen.
+        """
+        took = sorted(max(0, f.recovered - f.base) for f in self.firings if f.recovered is not None)
+        ranks = {f"p{p}_us": took[max(0, -(-len(took) * p // 100) - 1)] if took else None for p in (50, 99)}
+        return {
+            "injected": len(self.firings),
+            "recovered": sum(f.settled for f in self.firings),
+            **ranks,
+            "most_us": took[-1] if took else None,
+        }
+
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _injected(self, event: Event) -> None:
@@ -215,7 +233,8 @@ class FaultWatch:
             firing.to_detect = list(detects)
             firing.to_recover = list(_patterns(recover, "markers", fault.do.recovers, ids))
             firing.needs_frame, firing.needs_disk = recover.frames, recover.disk
-        self._explained.update((pattern.source, pattern) for pattern in detects)
+        own = list(_patterns(None, "detected", fault.do.detects, ids))  # may be said also where it need not
+        self._explained.update((pattern.source, pattern) for pattern in (*own, *detects))
         self.firings.append(firing)
         self._open.append(firing)
         self._done(fault.name)
@@ -234,6 +253,7 @@ class FaultWatch:
         self._begun = [fault for fault in self._begun if fault.name != name]
 
     def _now(self, event: Event) -> int:
+        self._by_guest_time = self._by_guest_time or event.guest_us is not None
         return event.guest_us if event.guest_us is not None else event.host_ns // 1000
 
     def _see(self, firing: Firing, marker: Marker, may_detect: bool) -> bool:
@@ -325,19 +345,3 @@ def _patterns(recover: Recovery | None, key: str, default: tuple[str, ...], ids:
 
 def _victims(firing: Firing) -> str:
     return f"clients {', '.join(map(str, firing.ids))}" if firing.ids else firing.fault.do.kind
-
-
-def summary(rows: list[Mapping[str, Any]]) -> list[str]:
-    """The table of faults as lines of text: fault, injected at, detected after, recovered after, evidence."""
-    lines = []
-    for row in rows:
-        after = [_after(row, key) for key in ("detected", "recovered")]
-        victims = f" {row['ids']}" if row["ids"] else ""
-        lines.append(f"{row['name']}#{row['n']} {row['kind']}{victims} at {row['at'] / 1e6:.6f} s: {', '.join(after)}")
-    return lines
-
-
-def _after(row: Mapping[str, Any], key: str) -> str:
-    if row[key] is None:
-        return f"not {key}"
-    return f"{key} after {(row[key] - row['at']) / 1e6:.6f} s"

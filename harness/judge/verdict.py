@@ -67,6 +67,7 @@ class RunVerdict:
     interrupted: bool
     notes: list[str]
     faults: list[dict[str, Any]] = field(default_factory=list)  # the table of what was injected and what followed
+    recovery: dict[str, Any] | None = None  # of all faults together, None where none were planned
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

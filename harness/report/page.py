@@ -15,6 +15,7 @@ from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Event
 from harness.judge.verdict import Check, CheckStatus, Finding, RunVerdict
 from harness.report import command_line
+from harness.report.fault_view import FaultView, fault_view
 from harness.report.frame_view import FrameView, frame_view
 from harness.report.journal_scan import Item, Scan, StepTime, scan
 from harness.report.pictures import Album
@@ -102,6 +103,7 @@ class Page:
     checks_met: int
     checks_total: int
     findings: list[FindingRow]
+    faults: FaultView | None
     frames: FrameView
     album: Album
     timeline: Timeline
@@ -165,6 +167,7 @@ def gather(bundle: Bundle, verdict: RunVerdict) -> Page:
         checks_met=sum(c.status is CheckStatus.MET for c in verdict.checks),
         checks_total=len(verdict.checks),
         findings=findings,
+        faults=fault_view(verdict.faults, verdict.recovery),
         frames=frames,
         album=album,
         timeline=draw(seen.lanes.values(), flags, span_ns),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.judge.verdict import CheckStatus, RunVerdict
+from harness.report.fault_view import told
 from harness.verdicts import EXIT_INTERRUPTED, Verdict, exit_code, worst
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def run_json(outcome: RunOutcome) -> dict[str, Any]:
         "clock": outcome.clock,
         "frames_checked": verdict.frames_checked,
         "markers": verdict.markers,
+        "faults": verdict.recovery,
         "host_s": verdict.host_s,
         "guest_s": verdict.guest_s,
     }
@@ -94,6 +96,7 @@ def skipped_json(name: str, reason: str, seed: int, clock: str) -> dict[str, Any
         "clock": clock,
         "frames_checked": 0,
         "markers": 0,
+        "faults": None,
         "host_s": 0.0,
         "guest_s": None,
     }
@@ -127,6 +130,8 @@ def run_lines(run: dict[str, Any], verdict: RunVerdict | None, *, every_check: b
         lines.append(f"  first cause  {run['first_cause']}")
     if run["fingerprint"]:
         lines.append(f"  fingerprint  {run['fingerprint']}")
+    if verdict is not None and verdict.recovery is not None:
+        lines.append(f"  faults       {told(verdict.recovery)}")
     if run["bundle"]:
         lines.append(f"  evidence     {run['bundle']}")
     if verdict is not None and (every_check or run["verdict"] != Verdict.PASS):

@@ -225,9 +225,21 @@ def _pattern(place: Loc, source: str) -> Iterator[Problem]:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON schema of a scenario file, for editors. `matrix` and `repeat` are described beside the validated model."""
-    schema = _ADAPTER.json_schema()
-    schema["title"] = "rayos-harness scenario"
+    """JSON schema of a scenario file, for editors: of one for a single guest, or for several (`[[node]]` tables)."""
+    from harness.fleet.schema import json_schema as of_clusters
+
+    single, several = with_what_is_expanded(_ADAPTER.json_schema()), of_clusters()
+    return {
+        "title": "rayos-harness scenario",
+        "$defs": {**single.pop("$defs"), **several.pop("$defs")},
+        "if": {"required": ["node"]},
+        "then": several,
+        "else": single,
+    }
+
+
+def with_what_is_expanded(schema: dict[str, Any]) -> dict[str, Any]:
+    """*schema* with `matrix` and `repeat`, which are taken apart before a file is validated."""
     schema["properties"]["matrix"] = {
         "type": "object",
         "description": "Arrays of values; the scenario runs over their product. "

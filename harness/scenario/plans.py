@@ -97,7 +97,7 @@ def _what(here: Loc, fault: Fault) -> Iterator[Problem]:
         yield Problem((*here, "do"), f"{what.kind}: give either id = CLIENT or random = HOW_MANY")
     if what.kind == "bit-flip" and bool(what.symbol) == (what.address is not None):
         yield Problem((*here, "do"), "bit-flip: give either symbol or address")
-    if what.kind == "bit-flip" and not 0 <= (what.bit or 0) < 8 * max(1, what.length) <= 8 * MOST_FLIPPED:
+    if what.kind == "bit-flip" and not 0 <= (what.bit or 0) < 8 * what.length <= 8 * MOST_FLIPPED:
         yield Problem((*here, "do"), f"bit-flip: length should be 1 to {MOST_FLIPPED} bytes, and bit within them")
     if what.kind == "reset" and fault.when.unit in ("symbol", "block"):
         yield Problem(place, f"when: a machine that stands at a {fault.when.unit} is not reset: use kill-qemu")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,12 +120,13 @@ class Debugger:
             follower.cancel()
         await asyncio.gather(*self._followers, return_exceptions=True)
         stub, qmp = self._stub, self._target.qmp
-        if stub is not None and stub.connected and qmp is not None and qmp.alive:
-            async with self.still() as seen:
-                await seen.clear_all()
-            if (await qmp.execute("query-status"))["status"] == "debug":
-                stub.resumed_elsewhere()
-                await qmp.execute("cont")
+        with suppress(LabError):  # one that does not answer any more is about to be ended
+            if stub is not None and stub.connected and qmp is not None and qmp.alive:
+                async with self.still() as seen:
+                    await seen.clear_all()
+                if (await qmp.execute("query-status"))["status"] == "debug":
+                    stub.resumed_elsewhere()
+                    await qmp.execute("cont")
         await self.close()
 
     # ---- inside --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from harness.console.types import BytePort
 from harness.errors import TargetLost
 
 if TYPE_CHECKING:
-    from harness.targets.rr import Pacer
+    from harness.targets.pace import Pacer
 
 _BACKLOG = 1 << 20  # bytes a person's terminal may lag behind before it is left out
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,11 @@ from harness.targets.base import Capability, TargetExit
 from harness.targets.birth import Birth, HeadStart, PrivateFiles, bear
 from harness.targets.host import HostSample, host_sample
 from harness.targets.launcher import Life, come_up
+from harness.targets.pace import Pacer
 from harness.targets.ports import FilePair, LifePort, SharedConsole
 from harness.targets.profile import Profile
 from harness.targets.reset import Resetter
-from harness.targets.rr import Log, Pacer, refuse_recording
+from harness.targets.rr import Log, refuse_recording
 from harness.targets.runtime import RunDirectory
 from harness.timeouts import TIMEOUTS, host
 
@@ -172,6 +174,8 @@ class QemuTarget:
         self._session = QmpSession(journal)
         self._session.listen(self._on_event)
         self._session.on_command.append(self._tell_disks)
+        for disk in self.launch.served:
+            disk.on_broken = partial(self._disk_broke, asyncio.get_running_loop(), journal)
         self._resetter = Resetter(self._session, self._console, keep=self.launch.keep)
         started = (
             self._head_start or HeadStart(self.profile, self.launch, snapshot=self.snapshot, save_in=self._save_in)
@@ -342,6 +346,7 @@ class QemuTarget:
         self._lives += 1
         life = await come_up(birth, qmp)
         snapshot = self.snapshot if self._lives == 1 else None  # a relaunch boots
+        begins_with: dict[str, Any] = {} if snapshot is None else {"snapshot": snapshot.evidence()}
         self._life = life
         self._watcher = asyncio.create_task(self._watch(life), name=f"qemu-{self._lives}")
         journal.append(
@@ -354,7 +359,7 @@ class QemuTarget:
             accel=self.launch.accel,
             clock=self.launch.clock,
             seed=self.launch.seed,
-            **({} if snapshot is None else {"snapshot": snapshot.evidence()}),
+            **begins_with,
         )
         self._shutdown_reason = None
         await self._note_addresses(self._directory.path)
@@ -431,6 +436,10 @@ class QemuTarget:
         if self._directory is not None:
             self._directory.remove()
             self._directory = None
+
+    @staticmethod
+    def _disk_broke(loop: asyncio.AbstractEventLoop, journal: Journal, what: str) -> None:
+        loop.call_soon_threadsafe(partial(journal.append, "lab.error", cause="disk", what=what))
 
     def _tell_disks(self, command: str) -> None:
         """Where the guest may have a request under way at the stop, its flush cannot be told from QEMU's own."""

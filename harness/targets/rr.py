@@ -1,4 +1,4 @@
-"""QEMU's record/replay: its options, what it cannot record, and the pace at which a recorded guest can be typed to.
+"""QEMU's record/replay: its options, and what it cannot record.
 
 QEMU writes what reaches the guest from outside into a log, with the number of the instruction before which it came.
 Bytes for a UART get there only when its vCPU thread goes round its loop. A guest that halts with no timer armed makes
@@ -8,18 +8,14 @@ filter on a wire that leads nowhere, which has a timer in the guest's time and n
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import TargetLost, UsageError
-from harness.timeouts import TIMEOUTS, host
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.console.types import BytePort
-    from harness.qmp.session import QmpSession
     from harness.targets.argv import Option
     from harness.targets.profile import Profile
 
@@ -62,39 +58,3 @@ def with_blkreplay(options: Iterable[Option]) -> Iterator[Option]:
         yield replace(option, values=tuple({**values, "id": medium}.items()))
         outer = {"if": "none", "id": name, "driver": "blkreplay", "image": medium}
         yield replace(option, values=tuple((outer | ({"media": "cdrom"} if is_cd else {})).items()))
-
-
-class Pacer:
-    """Writes to a UART of a guest that is recorded: a byte, and the next when the guest took it.
-
-    QEMU 7.2 asks whether the UART has room when it reads a byte, but gives it to the guest at the next heartbeat; all
-    that came meanwhile comes at once then, and a UART of one byte loses all but the last. Nothing tells when a byte
-    arrived. What can be seen is the number of instructions: a guest that stood still has moved, and stands again.
-
-    :param session: gives QEMU's monitor.
-    :param shift: 2^shift ns an instruction.
-    """
-
-    def __init__(self, session: Callable[[], QmpSession], shift: int) -> None:
-        self._session = session
-        self._long = 2 * HEARTBEAT_US * 1000 >> shift  # instructions of a busy guest in which the byte did arrive
-        self._deaf = False  # a guest that takes no byte: the rest need not wait for it
-
-    async def write(self, port: BytePort, data: bytes) -> None:
-        for byte in data:
-            before = 0 if self._deaf else await self._instructions()
-            await port.write(bytes([byte]))
-            if not self._deaf:
-                await self._taken(before)
-
-    async def _taken(self, before: int) -> None:
-        try:
-            async with asyncio.timeout(host(TIMEOUTS.control_repeat)):
-                last = before
-                while (now := await self._instructions()) - before < self._long and (now == before or now != last):
-                    last = now
-        except (TimeoutError, TargetLost):  # lost: the byte ended a command that ends the machine; it was taken
-            self._deaf = True
-
-    async def _instructions(self) -> int:
-        return int((await self._session().execute("query-replay"))["icount"])

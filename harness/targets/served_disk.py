@@ -104,6 +104,8 @@ class ServedDisk:
         self._failed = 0
         self.counts: Counter[Kind] = Counter()
         """Requests of the guest so far, over all lives; those that failed and (once) those that were held included."""
+        self.on_broken: Callable[[str], None] | None = None
+        """Called in the disk's thread when the host fails it: what the guest then sees is no fault of the plan."""
         self._on_hold: Callable[[Held], None] | None = None
         self._untold: list[Held] = []
         self.pace: float = 0.0
@@ -275,6 +277,8 @@ class ServedDisk:
                 serve(client, media.size, SECTOR if media.size % SECTOR == 0 else 1, self._answer)
             except (NbdError, LabError) as error:
                 self._broken = str(error)
+                if self.on_broken is not None:
+                    self.on_broken(f"the disk {self.name}: {error}")
             except OSError:
                 return  # QEMU was killed
 

@@ -34,6 +34,16 @@ def test_a_fork_leaves_the_scene_it_came_from():
     assert (scene.pending(), scene.frames_due, scene.cursor) == (before, 1, None)
 
 
+def test_a_fork_shares_no_workload_that_a_stopped_client_has_not_begun():
+    scene = scene_of(create(1), "work id=1 name=solid", "frames n=2", "stop id=1 on=1", "work id=1 name=resize")
+    ahead = scene.fork()
+    for command in ("stop id=1 on=0", "frames n=9"):
+        ahead.apply_command(command, {})
+    for command in ("stop id=1 on=0", "frames n=1"):
+        scene.apply_command(command, {})
+    assert ahead.pending().windows[0].outer.w - scene.pending().windows[0].outer.w == 8
+
+
 def test_a_command_without_ticks_presents_nothing_but_is_applied():
     scene = Scene()
     assert list(scene.coming(create(1))) == []

@@ -232,6 +232,19 @@ def test_a_delay_holds_frames_in_order_and_hands_them_on_when_it_is_undone(tmp_p
     on_bench(tmp_path, scene)
 
 
+def test_of_two_delays_one_undone_lets_nothing_overtake(tmp_path: Path) -> None:
+    async def scene(bench: Bench) -> None:
+        long = await bench.link.delay("a", "b", 60_000)
+        await bench.link.delay("a", "b", 5)
+        bench.send("a", b"1", b"2")
+        await bench.heard("c", 2)
+        await bench.link.undo(long)
+        bench.send("a", b"3")
+        assert await bench.heard("b", 3) == [b"1", b"2", b"3"]
+
+    on_bench(tmp_path, scene)
+
+
 def test_a_delayed_frame_comes_by_itself_and_late(tmp_path: Path) -> None:
     async def scene(bench: Bench) -> None:
         await bench.link.delay("a", "b", 40)

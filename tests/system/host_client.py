@@ -1,18 +1,15 @@
-"""A Wayland client of the reference guest, on the host's side of the tunnel, and the scene that has its windows too."""
+"""A Wayland client of the reference guest, on the host's side of the tunnel."""
 
 import struct
 
 import numpy as np
 
-from harness.clients.follower import SceneFollower
 from harness.clients.wayland.connection import Connection
 from harness.clients.wayland.transport import pixel_runs
 from harness.clients.wayland.tunnel import TunnelTransport
 from harness.frames.compare import compare
 from harness.frames.identity import desktop_of
 from harness.frames.oracle import render
-
-from .reference_session import reference
 
 GLOBALS = {
     "wl_compositor": 4,
@@ -26,25 +23,6 @@ GLOBALS = {
 }
 XRGB8888 = 1
 FIRST = 97  # the window of connection 1
-
-
-class HostFollower(SceneFollower):
-    """Leaves the tunnel's commands out: what they do to the scene is told to `scene.host` by who sends them."""
-
-    def __init__(self):
-        super().__init__()
-        self._tunnel = False
-
-    def observe(self, event):
-        if event.kind == "control.send":
-            self._tunnel = event.data["payload"].startswith("wire-")
-        if not (self._tunnel and event.kind.startswith("control.")):
-            super().observe(event)
-
-
-def tunnelled(folder):
-    """A session whose scene has the windows of host clients."""
-    return reference(folder, follower=HostFollower)
 
 
 async def assert_computed(session, why="", *, counted=True):
@@ -100,10 +78,6 @@ class HostClient:
             setattr(client, name, await client.connection.bind(name))
         return client
 
-    @property
-    def scene(self):
-        return self.session.follower.scene.host
-
     async def settle(self):
         return await self.connection.roundtrip()
 
@@ -128,7 +102,6 @@ class HostClient:
         window = Window(self, self.number if number is None else number)
         if title is not None:
             window.toplevel.set_title(title)
-            self.scene.title(window.number, title)
         if place is not None:
             window.move(*place)
         window.surface.commit()
@@ -137,12 +110,11 @@ class HostClient:
         return window
 
     async def close(self):
-        self.scene.gone(self.number)
         await self.connection.close()
 
 
 class Window:
-    """A toplevel of a host client; what it asks for is told to the scene."""
+    """A toplevel of a host client."""
 
     def __init__(self, client, number):
         self.client, self.number = client, number
@@ -160,11 +132,9 @@ class Window:
 
     def move(self, x, y):
         self.handle.set_place(x, y)
-        self.client.scene.place(self.number, x, y)
 
     def accent(self, color):
         self.handle.set_accent(color)
-        self.client.scene.accent(self.number, color)
 
     async def show(self, pixels, areas=None):
         """Commit a buffer with this damage, by default all of it. Returns the events that came."""
@@ -175,6 +145,4 @@ class Window:
         if areas is None:
             self.surface.damage_buffer(0, 0, width, height)
         self.surface.commit()
-        events = await self.client.settle()
-        self.client.scene.commit(self.number, pixels, areas)
-        return events
+        return await self.client.settle()

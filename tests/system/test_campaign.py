@@ -94,6 +94,28 @@ def test_verdicts_that_differ_where_no_run_claims_to_be_reproducible_are_flaky(h
 
 
 @pytest.mark.long
+def test_where_frames_are_proved_the_first_one_that_differs_is_named(harnesses: Harnesses) -> None:
+    proof = 'proof = { against = "identity" }\n'
+    animate = '[[step]]\ndo = "command"\nsend = "animate id=1 on=1"\n'
+    scenario = harnesses.scenario(proof + HOST_TIME + SHORT + FRAMES + animate + WAITS, "drifting")
+    (run,) = harnesses.run("run", scenario, "--repeat", "3", "--json").document["runs"]
+    difference = run["difference"]
+    number = difference["event"]
+    assert run["verdict"] == "NONDETERMINISM"
+    assert difference["what"].startswith(f"event {number} of the proved frames: frame {number} at ")
+    bundles = [Path(run["repeats"][n - 1]["bundle"]) for n in difference["runs"]]
+    frames = [_proved(bundle) for bundle in bundles]
+    assert frames[0][: number - 1] == frames[1][: number - 1]
+    assert frames[0][number - 1] != frames[1][number - 1]
+
+
+def _proved(bundle: Path) -> list[tuple[int, str]]:
+    """Guest time and digest of each proved frame."""
+    events = [event for event in read_events(bundle / "journal.jsonl") if event.kind == "proof"]
+    return [pair for event in events for pair in zip(event.data["us"], event.data["digest"], strict=True)]
+
+
+@pytest.mark.long
 def test_reproducible_runs_with_different_verdicts_are_nondeterminism(harnesses: Harnesses) -> None:
     scenario = harnesses.scenario(FORBIDDING, "wobbling")
     ended = harnesses.run("run", scenario, "--repeat", "2", "--json", env=two_images(harnesses, 2))
@@ -234,6 +256,20 @@ def killed_once(campaign: Campaign) -> None:
     live = campaign.start()
     campaign.until(live, 4)
     campaign.kill(live)
+
+
+def test_a_killed_harness_takes_its_workers_and_their_guests_with_it(harnesses: Harnesses) -> None:
+    campaign = Campaign(harnesses)
+    campaign.add("s0", NEVER)
+    campaign.add("s1", NEVER)
+    live = campaign.start("--jobs", "2")
+    campaign.until_in_flight(live, 2)
+    assert len(live.children()) >= 4, "two workers and two guests"
+    campaign.kill(live)
+    assert len(campaign.guests()) == 2
+    for bundle in campaign.bundles():
+        (judged,) = harnesses.run("judge", bundle, "--json").document["runs"]
+        assert judged["first_cause"].startswith("harness-died: ")
 
 
 def test_a_killed_campaign_is_resumed_and_then_complete(harnesses: Harnesses) -> None:

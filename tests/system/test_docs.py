@@ -87,6 +87,8 @@ def test_an_example_of_the_documentation_runs(block: Block, surroundings: Mappin
     [
         "README",
         "boards",
+        "chaos",
+        "faults",
         "bring-your-own-kernel",
         "clusters",
         "frames",
@@ -141,6 +143,21 @@ def commands(group: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...]
             yield from commands(found, *path, name)
 
 
+FRAGILE = """version = 1
+name = "fragile"
+image = "reference"
+[[step]]
+do = "boot"
+[[step]]
+do = "command"
+send = ["create id=1 x=40 y=60 w=300 h=200 color=3a6ea5", "create id=2 x=400 y=60 w=300 h=200 color=8b5a2b", "query"]
+[[step]]
+do = "expect"
+since = "boot"
+all = ["RAYOS_SOAK:CLIENT_CREATED:2"]
+"""
+"""A scenario in which nobody restarts clients that were killed: every plan for it fails."""
+
 CONSOLE_READY = {
     "harness console debian-linux": "login:",
     "harness console reference --vnc": "RAYOS_CONTROL:READY:0",
@@ -171,6 +188,8 @@ def desk(surroundings: Mapping[str, str], tmp_path: Path) -> Path:
     (folder / "tests").symlink_to(ROOT / "tests")
     (folder / "scenarios/smoke").mkdir(parents=True)  # the other scenarios have tests of their own and take long
     shutil.copy(ROOT / "scenarios/smoke/first-light.toml", folder / "scenarios/smoke")
+    (folder / "scenarios/chaos").mkdir()
+    shutil.copy(ROOT / "scenarios/chaos/desk.toml", folder / "scenarios/chaos")
     shutil.copy(ROOT / "images/reference/build/reference.elf", folder / "build/kernel.elf")
     (folder / "disk.img").write_bytes(boot_sector("login:"))
     (folder / "serial.log").write_text(
@@ -210,6 +229,10 @@ def test_an_example_of_the_help_texts_works(line: str, surroundings: Mapping[str
         first = private_installation(desk)
     elif line.startswith("harness judge"):
         first = f"harness run scenarios/smoke/first-light.toml --runs-dir runs; mv runs/* {line.split()[2]}; "
+    elif line.startswith("harness repro"):
+        (desk / "fragile.toml").write_text(FRAGILE)
+        first = "harness chaos fragile.toml --seeds 1..1 --kind client-kill --faults 1 --shrink 3 || "
+        first += f"mv *.repro.json {line.split()[2]}; "
     elif line.startswith("harness replay"):
         first = "harness run scenarios/smoke/first-light.toml --clock record --runs-dir runs; "
         first += f"mv runs/* {line.split()[2]}; "

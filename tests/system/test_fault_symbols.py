@@ -21,7 +21,6 @@ def desktop(name: str) -> ScenarioBuilder:
     return ScenarioBuilder(name, image="reference").boot().command(CREATE, "animate id=1 on=1", "frames n=6", SECOND)
 
 
-
 def test_three_runs_of_a_fault_at_a_symbol_have_one_fingerprint(play: Play) -> None:
     plain = passed(play(desktop("plain").frames().check_frame("right")))
     outcomes = [
@@ -85,7 +84,7 @@ def test_a_symbol_that_is_never_reached_makes_the_run_inconclusive(play: Play) -
     "wrong", [fault(Nmi(), symbol="presentt"), fault(BitFlip(symbol="presentt"), rendezvous=1)], ids=["when", "do"]
 )
 def test_an_unknown_symbol_is_refused_before_anything_runs(play: Play, wrong: object) -> None:
-    with pytest.raises(UsageError, match="'presentt'.*did you mean 'present'"):
+    with pytest.raises(UsageError, match=r"'presentt'.*did you mean 'present'"):
         play(desktop("typo").faults(wrong))  # type: ignore[arg-type]
 
 

@@ -17,8 +17,8 @@ from harness.engine.recording import Recording
 from harness.engine.replaying import NotReachedError, Standing, play_to
 from harness.engine.run import RunOutcome
 from harness.engine.until import parse_until
-from harness.errors import UsageError
-from harness.evidence.bundle import Bundle
+from harness.errors import LabError, UsageError
+from harness.evidence.bundle import Bundle, sha256_file
 from harness.evidence.journal import read_events
 from harness.frames.identity import decode_strip
 from harness.judge.rejudge import rejudge
@@ -186,7 +186,11 @@ def test_a_log_that_cannot_be_followed_is_refused(outcome: RunOutcome, tmp_path:
     log.write_bytes(log.read_bytes()[:-100])
     with pytest.raises(UsageError, match="not the log that was recorded"):
         Recording.open(bundle)
-    (bundle.path / "replay/recording.json").unlink()
+    place = bundle.path / "replay/recording.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"log_sha256": sha256_file(log)}))
+    with pytest.raises(LabError, match=r"gave the replay up: .*error reading the replay data"):
+        stand(bundle, None)
+    place.unlink()
     with pytest.raises(UsageError, match="was not finished"):
         Recording.open(bundle)
     shutil.rmtree(bundle.path / "replay")

@@ -16,7 +16,8 @@ from harness.clients.wayland.session import Session
 from harness.clients.wayland.tunnel import TunnelTransport
 from tests.clients.wayland import strategies
 
-from .host_client import FIRST, GLOBALS, HostClient, Window, assert_computed, pattern, striped, tunnelled
+from .host_client import FIRST, GLOBALS, HostClient, Window, assert_computed, pattern, striped
+from .reference_session import reference
 
 pytestmark = pytest.mark.system
 
@@ -191,7 +192,7 @@ def positioner(client):
 
 def test_each_offence_has_its_error_and_ends_its_client_alone(tmp_path):
     async def body():
-        async with tunnelled(tmp_path) as session:
+        async with reference(tmp_path) as session:
             await session.command("create id=1 x=500 y=300 w=300 h=200 color=3a6ea5")
             neighbour = await HostClient.open(session)
             await neighbour.window(pattern(200, 100, seed=1), place=(30, 500))
@@ -303,7 +304,7 @@ async def begin(talk):
 
 
 async def talk_at_random(folder, data, length):
-    async with tunnelled(folder) as session:
+    async with reference(folder) as session:
         await session.command("create id=1 x=100 y=100 w=300 h=200 color=3a6ea5 kind=checker")
         await assert_computed(session)
         talk = await begin(Talk(await TunnelTransport.open(session)))

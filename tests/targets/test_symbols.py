@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
+from harness.targets.loader import load_profile
 from harness.targets.profile import Boot, Profile
 from harness.targets.symbols import Symbols
 
@@ -29,7 +30,19 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elf")
     for name, text in (("one.c", ONE), ("two.c", TWO)):
         (folder / name).write_text(text)
-    command = ["gcc", "-O1", "-ffreestanding", "-nostdlib", "-static", "-no-pie", "-o", "a.elf", "one.c", "two.c"]
+    command = [
+        "gcc",
+        "-O1",
+        "-falign-functions=64",
+        "-ffreestanding",
+        "-nostdlib",
+        "-static",
+        "-no-pie",
+        "-o",
+        "a.elf",
+        "one.c",
+        "two.c",
+    ]
     subprocess.run(command, cwd=folder, check=True, timeout=60)
     return folder / "a.elf"
 
@@ -47,8 +60,10 @@ def test_an_address_outside_all_symbols_belongs_to_none(elf: Path) -> None:
     last = max(symbol.address for named in symbols.by_name.values() for symbol in named)
     assert symbols.place(1) is None
     assert symbols.place(last + (1 << 20)) is None  # behind the linker's `_end`, which has no size
-    behind = max((s for named in symbols.by_name.values() for s in named if s.size), key=lambda s: s.address + s.size)
-    assert behind.name not in str(symbols.place(behind.address + behind.size))
+    (first,) = symbols.by_name["first"]
+    assert first.size % 64  # so there is padding before the next function
+    assert str(symbols.place(first.address + first.size - 1)).startswith("first+")
+    assert symbols.place(first.address + first.size) is None
 
 
 def test_a_name_that_several_files_have_is_told_apart_by_the_file(elf: Path) -> None:
@@ -85,3 +100,9 @@ def test_a_profile_names_its_symbols_or_boots_them(elf: Path, tmp_path: Path) ->
     assert Symbols.of_profile(packed).address("first")
     with pytest.raises(UsageError, match="names no file with symbols"):
         Symbols.of_profile(replace(profile, boot=Boot(shape="firmware")))
+
+
+def test_the_profile_key_is_a_path_in_the_profiles_folder_of_any_shape(tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text('version = 1\nname = "box"\n[boot]\nshape = "disk"\ndisk = { file = "d" }\nsymbols = "vmlinux"\n')
+    assert load_profile(file).boot.symbols == tmp_path / "vmlinux"

@@ -46,7 +46,7 @@ static bool run_second(uint64_t until, struct tick_totals *totals)
     while (clock_us() < until);
 
     uint32_t fps = second.presented;
-    marker("SOAK:METRICS_SNAPSHOT:%u:%lu:%lu:%u", (uint32_t)(second.busy_us * 100 / second.us),
+    marker("SOAK:METRICS_SNAPSHOT:%u:%lu:%lu:%u", (uint32_t)((second.busy_us * 100 + second.us / 2) / second.us),
            (alloc_bytes_in_use() + 1023) / 1024, server_latency_us(), fps);
     totals->ticks += second.ticks;
     totals->presented += fps;
