@@ -20,7 +20,7 @@ from harness.engine.run import RunOutcome, play
 from harness.errors import HarnessError
 from harness.evidence.bundle import Bundle
 from harness.evidence.campaign import CampaignJournal, Unit
-from harness.evidence.torn import bury, finished
+from harness.judge.torn import bury, finished
 from harness.judge.verdict import RunVerdict
 from harness.targets.runtime import sweep
 

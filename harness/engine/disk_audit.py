@@ -28,6 +28,8 @@ class DiskAudit:
     def __init__(self, target: Target, journal: Journal) -> None:
         self._target = target
         self._journal = journal
+        self.news = False
+        """Whether the guest has acknowledged something since the last look."""
         self._asked = ""
         self._taken: dict[int, bytes] = {}  # and not known to be flushed
         self._acknowledged: dict[int, bytes] = {}
@@ -56,6 +58,7 @@ class DiskAudit:
             acknowledged=len(self._acknowledged),
             lost=lost[:_LISTED],
         )
+        self.news = False
 
     def _event(self, event: Event) -> None:
         match event.kind:
@@ -86,6 +89,7 @@ class DiskAudit:
     def _acknowledge(self, last: int) -> None:
         for number in [number for number in self._taken if number <= last]:
             self._acknowledged[number] = self._taken.pop(number)
+            self.news = True
 
 
 def _words(text: str) -> dict[str, str]:

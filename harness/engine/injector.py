@@ -124,7 +124,7 @@ class Injector:
         while await self._next_due():
             pass
         watch = self._ctx.evaluator.faults
-        if self._audit is not None and watch is not None and watch.awaits_disk:
+        if self._audit is not None and watch is not None and (watch.awaits_disk or self._audit.news):
             self._audit.look()
 
     async def settled(self) -> None:
@@ -181,11 +181,8 @@ class Injector:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for taken in list(reversed(self._open)):
             await self._undo(taken, "the steps are over" if steps_done else "the run is over")
-        if self._audit is not None and (steps_done or self._ctx.evaluator.left):  # also the disk of a guest that is gone
-            try:
-                self._audit.look()
-            except LabError as error:
-                self._ctx.journal.append("lab.error", cause="fault", what=f"{error.what}. {error.hint}".strip())
+        if self._audit is not None and steps_done:
+            self._audit.look()
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import LabError, UsageError
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import read_events
-from harness.evidence.torn import bury
+from harness.judge.torn import bury
 from harness.targets.process import ChildProcess
 from harness.targets.runtime import sweep
 from harness.timeouts import TIMEOUTS, host

@@ -55,7 +55,7 @@ async def _up(world: World, what: Any, done: Mapping[str, Any]) -> None:
 async def _delay(world: World, what: Any, stream: Stream) -> Done:
     if Capability.VIRTUAL_CLOCK in world.target.capabilities:
         raise LabError(
-            "in the virtual clock frames cannot be delayed: while the guest waits its time would run on to their release",
+            "frames cannot be delayed in the virtual clock: while the guest waits its time would run on to their end",
             "use the wall clock, or a link of a cluster",
         )
     backend = await _backend(world, what.card)

@@ -11,7 +11,7 @@ from harness.verdicts import Verdict
 
 STARVED = 0.5  # share of a silence for which somebody waited for a CPU of the host, above which the host is to blame
 _AROUND_NS = 1_000_000_000  # a silence explains a lost peer that is told in it, or so long before or after it
-_SHARES = ("run_delay_ratio", "throttled_ratio", "steal_ratio", "harness_delay_ratio")
+_SHARES = ("run_delay_ratio", "throttled_ratio", "steal_ratio", "qemu_delay_ratio", "harness_delay_ratio")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Player:
         self._target = QemuTarget(profile, Launch(clock="wall", seed=life.seed, nics=(port.nic,)))
         self._port = port
         self._tell = tell
-        self._silence = Silence(self._target.host_sample, silent)
+        self._silence = Silence(self._target.host_sample, lambda: self._target.pid, silent)
         self._request = RunRequest(
             scenario=scenario_of(cluster, life),
             profile=profile,

@@ -19,16 +19,20 @@ _EVERY = 0.1  # seconds between looks at the host while frames come: each takes 
 class _Look:
     at: float
     host: HostSample
-    own: ThreadTime | None
+    threads: dict[str, ThreadTime | None]
 
 
 class Silence:
     """Hears of every frame. *tell* gets the length of a silence in seconds, and the shares of it (0 to 1) for which the
-    guest's CPUs, or the harness itself, waited for a CPU of the host, as far as they are known.
+    guest's CPUs, QEMU's main loop (which runs the guest's timers) or the harness waited for a CPU of the host.
     """
 
-    def __init__(self, sample: Callable[[], HostSample], tell: Callable[..., None]) -> None:
+    def __init__(
+        self, sample: Callable[[], HostSample], qemu: Callable[[], int | None], tell: Callable[..., None]
+    ) -> None:
+        """*qemu* gives the process id of the guest's QEMU."""
         self._sample = sample
+        self._qemu = qemu
         self._tell = tell
         self._look: _Look | None = None
         self._last = 0.0
@@ -47,13 +51,20 @@ class Silence:
         if after is None:
             return
         ratios = after.host.ratios(before.host)
-        if after.own is not None and before.own is not None:
-            waited = (after.own.delay_ns - before.own.delay_ns) / 1e9 / max(now - before.at, 1e-9)
-            ratios["harness_delay_ratio"] = round(min(max(waited, 0.0), 1.0), 4)
+        for name, thread in after.threads.items():
+            earlier = before.threads[name]
+            if thread is not None and earlier is not None:
+                waited = (thread.delay_ns - earlier.delay_ns) / 1e9 / max(now - before.at, 1e-9)
+                ratios[f"{name}_delay_ratio"] = round(min(max(waited, 0.0), 1.0), 4)
         self._tell(seconds=round(now - self._last, 3), **{k: v for k, v in ratios.items() if v is not None})
 
     def _take(self, now: float) -> _Look | None:
         try:
-            return _Look(now, self._sample(), thread_time(os.getpid(), threading.get_native_id()))
+            pid = self._qemu()
+            threads = {
+                "harness": thread_time(os.getpid(), threading.get_native_id()),
+                "qemu": None if pid is None else thread_time(pid, pid),
+            }
+            return _Look(now, self._sample(), threads)
         except LabError:  # it is gone
             return None

@@ -71,7 +71,7 @@ def stories(draw):
     return commands
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stories())
 def test_many_ticks_at_once_are_as_many_one_by_one(commands):
     at_once, one_by_one = Scene(), Scene()

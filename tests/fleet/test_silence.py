@@ -21,13 +21,17 @@ class Guest:
         self.told: list[dict[str, float]] = []
         self.gone = False
         monkeypatch.setattr(silence.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(silence, "thread_time", lambda *_: ThreadTime(0, 0))
-        self.silence = Silence(self.sample, lambda **what: self.told.append(what))
+        self.main_loop_delay = 0.0
+        monkeypatch.setattr(silence, "thread_time", self.thread_time)
+        self.silence = Silence(self.sample, lambda: 42, lambda **what: self.told.append(what))
 
     def sample(self) -> HostSample:
         if self.gone:
             raise TargetLost("it is gone")
         return HostSample(round(self.now * S), "S", {1: ThreadTime(0, round(self.delay * S))})
+
+    def thread_time(self, pid: int, thread: int) -> ThreadTime:
+        return ThreadTime(0, round(self.main_loop_delay * S) if (pid, thread) == (42, 42) else 0)
 
     def frames(self, seconds: float, count: int) -> None:
         for _ in range(count):
@@ -56,6 +60,17 @@ def test_a_silence_is_told_with_the_share_that_the_host_kept(
     (told,) = guest.told
     assert told["seconds"] == pytest.approx(0.8)
     assert least <= told["run_delay_ratio"] <= most
+
+
+def test_a_main_loop_that_the_host_starved_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = Guest(monkeypatch)
+    guest.frames(0.016, 20)
+    guest.wait(0.8, starved=False)
+    guest.main_loop_delay = 0.75
+    guest.frames(0.0, 1)
+    (told,) = guest.told
+    assert told["qemu_delay_ratio"] > 0.8
+    assert told["run_delay_ratio"] == told["harness_delay_ratio"] == 0.0
 
 
 def test_a_guest_that_is_gone_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def test_equal_pictures_are_equal():
     assert str(compare(picture(), picture())) == "no pixel differs"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 79), st.integers(0, 99), st.integers(0, 23))
 def test_one_flipped_bit_is_found_and_placed(y, x, bit):
     a, b = picture(), picture()
@@ -31,7 +31,7 @@ def test_one_flipped_bit_is_found_and_placed(y, x, bit):
     assert found.tiles == ((x // 32, y // 32),)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 79), st.integers(0, 99)), min_size=1, max_size=20, unique=True))
 def test_count_box_first_and_tiles_of_many_differences(places):
     a, b = picture(), picture()

@@ -69,7 +69,7 @@ def test_a_common_pattern_on_a_full_screen_ends_in_bounded_work():
     assert len(find_picture(picture, picture[:64, :64])) == 64
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 20), st.integers(0, 20), st.integers(1, 8), st.integers(1, 8), st.integers(2, 4), st.integers(0, 99)
 )

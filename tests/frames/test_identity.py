@@ -50,7 +50,7 @@ def test_the_checksum_of_one_pixel_is_worked_out_by_hand():
     assert int(TileTable().update(pixels.copy())[0, 0]) == (5 * 6364136223846793005 + 7) % 2**64
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_the_table_kept_from_frame_to_frame_equals_a_fresh_one(data):
     kept, pixels = TileTable(), desktop()
@@ -154,7 +154,7 @@ def test_a_strip_pixel_that_is_neither_black_nor_white_is_a_mismatch_and_is_name
     assert "(100, 50)" in result.reason
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 143), st.integers(96, 127), st.integers(1, 0xFFFFFF))
 def test_no_changed_pixel_of_the_strip_goes_unseen(y, x, change):
     pixels = screen(desktop(), 4)

@@ -76,7 +76,7 @@ def test_a_missing_damaged_or_other_file_is_told_by_name(tmp_path):
         load_png(tmp_path / "really.gif.png")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_damage_of_a_file_raises_anything_else(data):
     whole = bytearray(encode_png(picture()))

@@ -83,7 +83,7 @@ def play(scene, step):
     return scene.coming(step)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(steps)
 def test_a_frame_told_from_its_damage_is_the_frame_drawn_as_a_whole(story):
     scene, prediction, tiles = Scene(), Prediction(), TileTable()
@@ -99,7 +99,7 @@ def test_a_frame_told_from_its_damage_is_the_frame_drawn_as_a_whole(story):
             assert (prediction.pixels == render(scene.pending())).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(steps)
 def test_no_pixel_outside_the_damage_changes(story):
     scene = Scene()
@@ -129,7 +129,7 @@ def create(number, x, y, extra=" kind=checker"):
     return f"create id={number} x={x} y={y} w=160 h=120 color={number * 0x112233:06x}{extra}"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 800), st.integers(0, 600), st.integers(0, 800), st.integers(0, 600), st.sampled_from(NAMES))
 def test_a_moved_window_is_the_same_picture_elsewhere(x, y, u, v, name):
     story = (create(1, x, y), f"work id=1 name={name} seed=5", "frames n=20", "work id=1 name=stop")
@@ -138,7 +138,7 @@ def test_a_moved_window_is_the_same_picture_elsewhere(x, y, u, v, name):
         assert (there[y : y + 120, x : x + 160] == here[v : v + 120, u : u + 160]).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from(NAMES), st.integers(-100, 900))
 def test_a_hidden_window_leaves_no_trace(name, x):
     shown = (create(1, x, 50), f"work id=1 name={name}", "frames n=10", "hide id=1")

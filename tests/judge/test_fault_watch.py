@@ -13,7 +13,7 @@ from harness.judge.facts import GuestFacts
 from harness.judge.verdict import CheckStatus, RunVerdict
 from harness.markers.schema import PLAN
 from harness.scenario.builder import ScenarioBuilder
-from harness.scenario.fault_kinds import ClientHang, ClientKill, GuestCommand
+from harness.scenario.fault_kinds import ClientHang, ClientKill, GuestCommand, Pause
 from harness.scenario.faulting import Fault, Recovery, When
 from harness.verdicts import Verdict
 
@@ -193,3 +193,30 @@ def test_what_was_injected_enters_the_fingerprint() -> None:
 
     assert run((1,)) == run((1,))
     assert run((1,)) != run((1, 2))
+
+
+def test_what_was_said_while_two_faults_were_under_way_is_held_until_both_are_done() -> None:
+    pause = Fault(name="pause", when=When(symbol="x"), do=Pause())
+    run = _Run(_KILL, pause).event("fault.begin", name="kill", n=1, fault="x").prints(_DIES)
+    run.event("fault.begin", name="pause", n=1, fault="x")
+    run.event("fault.injected", 0, name="pause", n=1, frame=0, done={}).prints(_BACK)
+    run.event("fault.injected", 0, name="kill", n=1, frame=0, done={"ids": [1]})
+    verdict = run.ready(50).verdict()
+    assert verdict.verdict is Verdict.PASS, verdict.first_cause
+    assert {row["name"]: row["evidence"] for row in verdict.faults} == {"pause": [], "kill": [_DIES, _BACK]}
+
+
+def test_a_fault_of_the_boot_is_recovered_from_when_the_guest_first_tells_its_time() -> None:
+    pause = Fault(name="pause", when=When(symbol="x"), do=Pause())
+    scenario = ScenarioBuilder("s").boot("RAYOS_CONTROL:READY").faults(pause).build()
+    evaluator = Evaluator(scenario, GuestFacts(clock="virtual", reproducible=True), PLAN)
+    begun = {"name": "pause", "n": 1}
+    evaluator.on_event(Event(0, 10, "step.begin", {"index": 0, "do": "boot"}))
+    evaluator.on_event(Event(1, 10, "fault.begin", {**begun, "fault": "pause"}))
+    evaluator.on_event(Event(2, 10**9, "fault.injected", {**begun, "frame": 0, "done": {}}, 0))
+    evaluator.on_event(Event(3, 2 * 10**9, "serial", {"offset": 0, "len": 31}))
+    evaluator.on_chunk(Chunk(0, b"RAYOS_CONTROL:READY:0:4000\n", 2 * 10**9))
+    evaluator.on_event(Event(4, 2 * 10**9, "step.end", {"index": 0, "status": "done"}))
+    evaluator.on_event(Event(5, 2 * 10**9, "run.end", {}))
+    (row,) = evaluator.result().faults
+    assert (row["at"], row["recovered"]) == (0, 4000)

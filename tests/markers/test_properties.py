@@ -74,14 +74,14 @@ def read(chunks: list[bytes]) -> tuple[list[Line], list[Marker]]:
 
 
 @given(stream_bytes, st.lists(st.integers(0, 300), max_size=12))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_lines_and_markers_do_not_depend_on_the_chunks(data: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     assert read([data[a:b] for a, b in pairwise(places)]) == read([data])
 
 
 @given(stream_bytes)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_every_byte_is_in_exactly_one_line(data: bytes) -> None:
     lines = read([data])[0]
     assert b"".join(line.raw for line in lines) == data.replace(b"\n", b"") or b"\r" in data
@@ -92,7 +92,7 @@ def test_every_byte_is_in_exactly_one_line(data: bytes) -> None:
 
 
 @given(stream_bytes)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_text_holds_no_control_character_and_marker_text_is_bounded(data: bytes) -> None:
     lines, markers = read([data])
     for line in lines:
@@ -103,7 +103,7 @@ def test_text_holds_no_control_character_and_marker_text_is_bounded(data: bytes)
 
 
 @given(stream_bytes, st.integers(1, 64))
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @example(b"RAY\x1b[0mOS_X:Y\n", 64)
 @example(b"RAYOS_ARAYOS_B\nrest\n", 1)
 def test_the_fast_scan_equals_the_parser_fed_line_by_line(data: bytes, block: int) -> None:
@@ -111,14 +111,14 @@ def test_the_fast_scan_equals_the_parser_fed_line_by_line(data: bytes, block: in
 
 
 @given(st.lists(st.tuples(st.sampled_from(PIECES), st.integers(0, 40), st.sampled_from([b"a", b" "])), max_size=8))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_fast_scan_equals_the_parser_around_lines_that_are_cut(parts: list[tuple[bytes, int, bytes]]) -> None:
     data = b"".join(fill * (LINE_LIMIT - near) + piece for piece, near, fill in parts)
     assert list(scan(_Dribble(data, 1 << 20), MarkerParser())) == read([data])[1]
 
 
 @given(stream_bytes)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_rules_never_raise(data: bytes) -> None:
     list(scan_file(io.BytesIO(data), validate=True))
 

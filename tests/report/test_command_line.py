@@ -13,7 +13,7 @@ from harness.report.command_line import by_hand, lines
 WORD = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(WORD | WORD.map("-{}".format), max_size=12))
 def test_a_shell_reads_back_what_was_written(argv: list[str]) -> None:
     done = subprocess.run(["sh", "-c", f"printf '%s\\0' x {lines(argv)}"], capture_output=True, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from harness.scenario.faulting import Plan
 from harness.scenario.files import collect
 from harness.scenario.model import Scenario
-from harness.scenario.steps import Command
+from harness.scenario.steps import Command, Expect, Step
 from harness.verdicts import Verdict
 
 from .conftest import Play
@@ -33,11 +34,19 @@ def lying(chosen: Scenario, lie: str) -> Scenario:
 
 
 def shorter(chosen: Scenario) -> Scenario:
-    """Without its power cut and the commands that are refused."""
+    """Without its power cut, the commands that are refused, and whatever else looks at its records."""
     assert chosen.faults is not None
     faults = tuple(fault for fault in chosen.faults.fault if fault.do.kind != "power-cut")
-    steps = tuple(step for step in chosen.steps if not (isinstance(step, Command) and step.refused))
-    return replace(chosen, faults=Plan(fault=faults), steps=steps)
+
+    def steps() -> Iterator[Step]:
+        for step in chosen.steps:
+            if not isinstance(step, (Command, Expect)):
+                yield step
+            elif isinstance(step, Command) and not step.refused:
+                sent = (step.send,) if isinstance(step.send, str) else step.send
+                yield replace(step, send=tuple(text for text in sent if "do=read" not in text))
+
+    return replace(chosen, faults=Plan(fault=faults), steps=tuple(steps()))
 
 
 def test_with_the_disk_gone_for_ten_seconds_no_acknowledged_record_is_lost(play: Play) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.targets.argv import Launch, Nic, Option, Wires, qemu_argv
 from harness.targets.profile import Boot, Clock, Disk, Guest, Machine, Profile
+from harness.targets.served_disk import ServedDisk
 
 WIRES = Wires(qmp=5, console=6)
 KERNEL = Boot(kernel=Path("/k.elf"))
@@ -232,3 +233,20 @@ def test_a_card_whose_wire_the_harness_holds_gets_the_inherited_socket() -> None
     assert values(words, "netdev") == ["dgram,id=link-wire,local.type=fd,local.str=9"]
     assert "virtio-net-pci,netdev=link-wire,id=link,mac=52:54:00:00:00:01,romfile=" in values(words, "device")
     assert 9 in wires.descriptors()
+
+
+def test_a_disk_that_we_serve_is_behind_our_wire_and_what_its_device_does_at_an_error_is_settled() -> None:
+    disks = (Disk(file=Path("/d")), Disk(file=Path("/e"), format="qcow2", interface="scsi", persist=True))
+    launch = Launch(served=(ServedDisk("disk0"), ServedDisk("disk1", holds=True)))
+    wires = replace(WIRES, served={"disk0": 9, "disk1": 10})
+    words = argv(profile(machine=Machine(disks=disks)), launch, wires)
+    served = "file.driver=nbd,file.server.type=fd,file.server.str"
+    assert values(words, "drive") == [
+        f"if=none,id=disk0,format=raw,{served}=9",
+        f"if=none,id=disk1,format=qcow2,{served}=10",
+    ]
+    assert values(words, "device")[-2:] == [
+        "virtio-blk-pci,drive=disk0,werror=report,rerror=report",
+        "scsi-hd,drive=disk1,werror=enospc,rerror=enospc",
+    ]
+    assert wires.descriptors()[-2:] == [9, 10]

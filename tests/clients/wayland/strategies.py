@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from harness.clients.wayland.codec import NewId, encode
 from harness.clients.wayland.protocol import Kind, standard
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded host is no defect
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow])  # a loaded host is no defect
 ids = st.integers(1, 0xFFFFFFFF)
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 MESSAGES = [message for interface in standard().values() for message in (*interface.requests, *interface.events)]
