@@ -35,3 +35,7 @@ class TargetLost(LabError):
 
 class ProtocolError(LabError):
     """A peer (QMP, control channel) answered something that cannot be read."""
+
+
+class ForgottenError(LabError):
+    """A command was under way when its machine was started anew: it went with it, and no answer will come."""

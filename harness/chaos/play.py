@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,6 +64,7 @@ def play_trial(trial: Trial) -> Played:
     qemu = str(outcome.bundle.read_json("manifest.json").get("target", {}).get("qemu", ""))
     if verdict.verdict is Verdict.PASS:
         shutil.rmtree(outcome.bundle.path, ignore_errors=True)
+    gc.collect()  # as between the runs of a batch
     return Played(
         label=trial.label,
         plan=trial.plan,

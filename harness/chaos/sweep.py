@@ -35,6 +35,8 @@ def at_block_requests(
     """As `at_markers`, at the *number*-th request of a disk."""
     for kind, drawn in offered.items():
         what, until, recover = drawn(Stream(seed, f"{kind} at {request} {number}"))
+        if what.place == "rendezvous":
+            continue  # in the middle of a request the guest takes no command
         when = When(block=request, disk=disk, nth=number)
         yield (
             f"{kind} at {request} {number}",

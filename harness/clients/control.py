@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from harness.clients.codec import SEQUENCE_LIMIT, ControlDecoder, Garbage, Reply, encode, pick
 from harness.console.types import BytePort
-from harness.errors import LabError, ProtocolError, TargetLost, UsageError
+from harness.errors import ForgottenError, LabError, ProtocolError, TargetLost, UsageError
 from harness.evidence.journal import Journal
 from harness.timeouts import TIMEOUTS, host
 
@@ -17,16 +17,12 @@ Send = Callable[[bytes], Awaitable[None]]
 _NOTED = 100  # damaged and stray lines that go to the journal; a guest may send them without end
 
 
-class ForgottenError(LabError):
-    """The machine began anew before it answered: the command went with it."""
-
-
 class ControlLink:
     """The host's end of the control protocol, on a port of its own or inline on the console.
 
     Journal events: `control.send` {cseq, payload} and `control.reply` {cseq, ok, payload} once for each command;
-    `control.repeat` {cseq, attempt, why}, `control.timeout` {cseq, seconds}; of `control.garbage` {why, text} and
-    `control.stray` {cseq, ok, payload} the first hundred.
+    `control.repeat` {cseq, attempt, why}, `control.timeout` {cseq, seconds}, `control.forgotten` {cseq} where the machine
+    began anew; of `control.garbage` {why, text} and `control.stray` {cseq, ok, payload} the first hundred.
 
     :param port: the control port; `run` drains it.
     :param journal: where to write what passes.
@@ -100,7 +96,7 @@ class ControlLink:
         :raises TimeoutError: if the guest did not answer in time.
         :raises harness.errors.ProtocolError: if answers came, but `REPEATS` + 1 of them could not be read.
         :raises harness.errors.TargetLost: if the port is gone.
-        :raises ForgottenError: if the machine was started anew meanwhile.
+        :raises harness.errors.ForgottenError: if the machine was started anew meanwhile.
         """
         limit = host(TIMEOUTS.control_reply) if timeout is None else timeout
         async with self._turn:

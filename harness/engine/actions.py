@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from harness.clients.control import ForgottenError
 from harness.engine.commanding import exchange, rendezvous, watch_ready
 from harness.engine.context import Context, StepFailedError
 from harness.engine.waits import Deadline, StepTimeoutError
+from harness.errors import ForgottenError
 from harness.markers.match import Pattern
 from harness.markers.types import Marker
 from harness.scenario import steps as s

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import UsageError
 from harness.evidence.bundle import sha256_file
@@ -16,6 +16,7 @@ from harness.scenario.stored import to_json
 
 if TYPE_CHECKING:
     from harness.engine.batch import Planned
+    from harness.targets.profile import Profile
 
 _DIGEST_LIMIT = 512 << 20  # bytes; a larger file is told by its size and time, as in a manifest
 
@@ -34,7 +35,7 @@ def describe(planned: Sequence[Planned], turns: Sequence[int]) -> list[dict[str,
             "seed": item.scenario.seed,
             "clock": item.clock,
             "image": item.profile.name,
-            "image_sha256": _sha256(asdict(item.profile)),
+            "image_sha256": _sha256({str(number): asdict(profile) for number, profile in _profiles(item).items()}),
             "inputs": {str(path): digests.of(path) for path in sorted(set(_files(item)))},
             "turns": count,
         }
@@ -71,21 +72,37 @@ def differences(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, 
     return list(found)
 
 
+def _profiles(item: Planned) -> Mapping[int, Profile]:
+    """The images that it boots: one, or those of all lives of a cluster."""
+    if not item.scenario.several:
+        return {0: item.profile}
+    from harness.fleet.model import Cluster
+    from harness.fleet.run import profiles_of
+
+    return profiles_of(cast(Cluster, item.scenario))
+
+
 def _files(item: Planned) -> Iterator[Path]:
-    """Every file that the run reads and that is not in the scenario's text or the profile's."""
-    boot, machine, scenario = item.profile.boot, item.profile.machine, item.scenario
-    disks = [disk.file for disk in (boot.disk, *machine.disks) if disk is not None]
-    bios = Path(machine.bios) if machine.bios and "/" in machine.bios else None
-    firmware = (boot.firmware_code, boot.firmware_vars, bios)
-    yield from filter(None, (boot.kernel, boot.initrd, boot.cdrom, *disks, *firmware, item.profile.guest.schema))
-    if boot.esp is not None:
-        yield from (path for path in boot.esp.rglob("*") if path.is_file()) if boot.esp.is_dir() else (boot.esp,)
+    """Every file that the run reads and that is not in the scenario's text or the profiles'."""
+    for profile in _profiles(item).values():
+        yield from _image_files(profile)
+    scenario = item.scenario
     goldens = scenario.folder / "goldens"
     for step in scenario.steps:
         if isinstance(step, FindClick):
             yield scenario.folder / step.picture
         elif isinstance(step, CheckFrame) and step.against == "golden":
             yield from (path for path in goldens.glob(f"{step.name}.*") if path.is_file())
+
+
+def _image_files(profile: Profile) -> Iterator[Path]:
+    boot, machine = profile.boot, profile.machine
+    disks = [disk.file for disk in (boot.disk, *machine.disks) if disk is not None]
+    bios = Path(machine.bios) if machine.bios and "/" in machine.bios else None
+    firmware = (boot.firmware_code, boot.firmware_vars, bios)
+    yield from filter(None, (boot.kernel, boot.initrd, boot.cdrom, *disks, *firmware, profile.guest.schema))
+    if boot.esp is not None:
+        yield from (path for path in boot.esp.rglob("*") if path.is_file()) if boot.esp.is_dir() else (boot.esp,)
 
 
 class _Digests:

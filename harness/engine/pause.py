@@ -23,6 +23,9 @@ async def hold(ctx: Context, verdict: RunVerdict) -> None:
         with suppress(LabError):
             await ctx.qmp.execute("stop", TIMEOUTS.postmortem)
             state = "The guest is left stopped:"
+            debugger = getattr(ctx.target, "debugger", None)
+            if debugger is not None:  # the gdbstub serves one client: now the person
+                await debugger.disarm(go=False)
     lines = [f"{verdict.verdict}: {first_cause(verdict)}", state]
     lines += [f"  {name:<9} {address}" for name, address in ctx.target.addresses().items()]
     lines += [f"  evidence  {ctx.bundle.path}", "Ctrl-C ends it."]

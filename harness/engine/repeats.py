@@ -44,7 +44,8 @@ def turns(planned: Sequence[Planned], options: BatchOptions, repeat: int | None,
 
 
 def _reproducible(item: Planned, options: BatchOptions) -> bool:
-    return options.target is None and GuestFacts.of(item.profile, item.clock, None).reproducible
+    by_host = item.scenario.faults is not None and item.scenario.faults.by_host
+    return options.target is None and GuestFacts.of(item.profile, item.clock, None, by_host=by_host).reproducible
 
 
 def _draw(item: Planned) -> bytes:

@@ -21,18 +21,13 @@ if TYPE_CHECKING:
     from harness.targets.qemu import QemuTarget
 
 
-def debugger_for(plan: Plan, target: QemuTarget, wanted: bool) -> Debugger | None:
+def debugger_for(plan: Plan, target: QemuTarget) -> Debugger | None:
     """What the faults of *plan* need of the gdbstub; None: nothing.
 
-    :param wanted: a person wants the gdbstub, which serves one client.
-    :raises UsageError: for a symbol that is not there, and if the person has to be refused.
+    :raises UsageError: for a symbol that is not there.
     """
     if not plan.by_gdbstub:
         return None
-    if wanted:
-        raise UsageError(
-            "the plan's faults need the gdbstub, and it serves one client", "leave --gdb away, or run without faults"
-        )
     places = _places(plan, target.profile)
     return Debugger(target, {places[fault.when.symbol] for fault in plan.fault if fault.when.symbol})
 

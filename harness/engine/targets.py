@@ -36,7 +36,7 @@ def target_factory(options: BatchOptions) -> TargetFactory:
         if scenario.faults is not None:
             from harness.engine.symbol_trigger import debugger_for
 
-            target.debugger = debugger_for(scenario.faults, target, options.gdb)
+            target.debugger = debugger_for(scenario.faults, target)
         return target
 
     return make

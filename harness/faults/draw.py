@@ -51,7 +51,7 @@ def _hoard(stream: Stream) -> tuple[FaultKind, Until, Recovery]:
     return kinds.BufferExhaustion(random=1), Until(), Recovery(within=_SLOW_DEATH)
 
 
-MENU: Mapping[str, Draw] = {
+MENU: dict[str, Draw] = {
     "client-crash": _crash,
     "client-kill": _kill,
     "client-hang": _hang,
@@ -61,16 +61,29 @@ MENU: Mapping[str, Draw] = {
 """The kinds that are drawn unless others are asked for: all reproducible, all ones that a guest should survive."""
 
 
+def _bad_request(stream: Stream) -> tuple[FaultKind, Until, Recovery]:
+    return kinds.DiskError(count=1 + stream.below(3)), Until(), Recovery(detected=(), markers=(), disk=True)
+
+
+def _cut(stream: Stream) -> tuple[FaultKind, Until, Recovery]:
+    keep = ("none", "some", "all")[stream.below(3)]
+    return kinds.PowerCut(keep=keep), Until(), Recovery(disk=True)  # type: ignore[arg-type]
+
+
+MORE: dict[str, Draw] = {"disk-error": _bad_request, "power-cut": _cut}
+"""Those that need a disk with a log on it: only if they are asked for."""
+
+
 def menu(names: Sequence[str]) -> dict[str, Draw]:
     """The part of the menu with these names; all of it for none.
 
     :raises UsageError: for a name that is not on it.
     """
     for name in names:
-        if name not in MENU:
-            hint = f"these can be drawn: {', '.join(MENU)}"
-            raise UsageError(f"no faults of the kind {name} are drawn from seeds{suggestion(name, MENU)}", hint)
-    return {name: MENU[name] for name in names or MENU}
+        if name not in MENU | MORE:
+            hint = f"these can be drawn: {', '.join(MENU | MORE)}"
+            raise UsageError(f"no faults of the kind {name} are drawn from seeds{suggestion(name, MENU | MORE)}", hint)
+    return {name: (MENU | MORE)[name] for name in names or MENU}
 
 
 def draw(seed: int, offered: Mapping[str, Draw], horizon: Horizon, most: int = 4) -> Plan:

@@ -113,8 +113,8 @@ class Debugger:
             if isinstance(result, Exception):
                 raise result
 
-    async def disarm(self) -> None:
-        """Take all breakpoints away; a machine that stands at one goes on."""
+    async def disarm(self, *, go: bool = True) -> None:
+        """Take all breakpoints away and hang up; a machine that stands at one goes on, if *go*."""
         self._breakpoints.clear()
         for follower in self._followers:
             follower.cancel()
@@ -124,7 +124,7 @@ class Debugger:
             if stub is not None and stub.connected and qmp is not None and qmp.alive:
                 async with self.still() as seen:
                     await seen.clear_all()
-                if (await qmp.execute("query-status"))["status"] == "debug":
+                if go and (await qmp.execute("query-status"))["status"] == "debug":
                     stub.resumed_elsewhere()
                     await qmp.execute("cont")
         await self.close()

@@ -24,6 +24,7 @@ RUN = {
     "clock",
     "frames_checked",
     "markers",
+    "faults",
     "host_s",
     "guest_s",
 }

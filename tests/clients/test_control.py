@@ -7,7 +7,7 @@ import pytest
 
 from harness.clients.codec import encode
 from harness.clients.control import REPEATS, ControlLink
-from harness.errors import ProtocolError, TargetLost, UsageError
+from harness.errors import ForgottenError, ProtocolError, TargetLost, UsageError
 from harness.evidence.journal import Journal, read_events
 
 
@@ -251,6 +251,24 @@ def test_inline_replies_come_from_the_consoles_lines(tmp_path):
     reply, sent = asyncio.run(run())
     assert reply.ok
     assert sent == [encode(1, "create id=1")]
+
+
+def test_a_command_whose_machine_begins_anew_is_given_up_and_the_next_one_is_answered(tmp_path):
+    async def body(link, guest):
+        lost = asyncio.create_task(link.command("disk do=flush"))
+        while not guest.seen:
+            await asyncio.sleep(0)
+        link.forget()
+        with pytest.raises(ForgottenError):
+            await lost
+        return await link.command("query")
+
+    def answer(sequence, payload, times):
+        return encode(sequence, "ok", reply=True) if payload == "query" else None
+
+    reply, events = play(tmp_path, answer, body)
+    assert reply.ok
+    assert [kind for kind, _ in events] == ["control.send", "control.forgotten", "control.send", "control.reply"]
 
 
 def test_a_new_epoch_forgets_the_half_reply_of_the_old_one(tmp_path):

@@ -162,7 +162,7 @@ def test_a_qemu_that_somebody_else_kills_is_the_labs_fault(harnesses: Harnesses)
     assert run["first_cause"].startswith("qemu-killed: node b: ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_an_interrupted_cluster_undoes_its_faults_and_leaves_nobody(harnesses: Harnesses, number: int) -> None:
     steps = (BOOT, START, CUT, '{ do = "expect", all = ["RAYOS_NEVER:COMES"], timeout = 300 }')
     live = harnesses.start("run", written(harnesses.folder, *steps), "--json")

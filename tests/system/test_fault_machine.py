@@ -74,6 +74,7 @@ def test_the_guests_clock_jumps_once_and_goes_on_from_there_the_same_each_time(p
     assert {outcome.verdict.fingerprint for outcome in outcomes} == {outcomes[0].verdict.fingerprint}
 
 
+@pytest.mark.long
 def test_a_clock_that_the_machine_lacks_makes_the_run_inconclusive(play: Play) -> None:
     scenario = queries("jump").set(machine__type="q35,hpet=off").faults(fault(ClockJump(), rendezvous=3))
     outcome = play(scenario)

@@ -108,6 +108,7 @@ def test_a_delay_holds_frames_back_and_loses_none(play: Play, far: Wire) -> None
     assert far.heard_at["3"] <= 10
 
 
+@pytest.mark.long
 def test_a_delay_in_the_virtual_clock_makes_the_run_inconclusive(play: Play, far: Wire) -> None:
     outcome = play(guest("late", far, fault(NetworkDelay(), rendezvous=1)).boot().command("query"))
     assert cause(outcome) == (Verdict.INCONCLUSIVE, "fault-impossible")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from harness.engine.context import Context
 from harness.errors import UsageError
+from harness.judge.verdict import RunVerdict
 from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.fault_kinds import BitFlip, ClientCrash, KillQemu, Nmi, Pause
 from harness.scenario.faulting import Recovery
+from harness.targets.gdbstub import GdbStub
+from harness.targets.qemu import QemuTarget
 from harness.verdicts import Verdict
 
 from .conftest import Play
@@ -42,6 +46,7 @@ def test_a_fault_at_a_symbol_of_the_boot_comes_before_the_guest_says_a_word(play
     assert events(outcome, "fault.injected")[0].guest_us == 0
 
 
+@pytest.mark.long
 def test_later_hits_of_a_symbol_repeat_the_fault_and_are_told_among_the_markers_where_they_were(play: Play) -> None:
     again = fault(Pause(host_s=0.01), symbol="clients_left", nth=1, times=2, every=1)
     scenario = desktop("twice").command("destroy id=1", "destroy id=2", "frames n=1").check_frame("empty").faults(again)
@@ -65,6 +70,7 @@ def test_a_fault_at_a_symbol_may_come_while_another_waits_for_the_guest(play: Pl
     assert begun == ["client-crash", "bit-flip", "bit-flip", "client-crash"]
 
 
+@pytest.mark.long
 def test_a_kill_at_a_symbol_begins_a_new_boot_in_which_later_hits_count_on(play: Play) -> None:
     scenario = desktop("kill").faults(
         fault(KillQemu(), symbol="trap_init"), fault(Pause(host_s=0.01), symbol="kernel_main", nth=2)
@@ -88,6 +94,23 @@ def test_an_unknown_symbol_is_refused_before_anything_runs(play: Play, wrong: ob
         play(desktop("typo").faults(wrong))  # type: ignore[arg-type]
 
 
-def test_a_person_and_a_plan_cannot_both_have_the_gdbstub(play: Play) -> None:
-    with pytest.raises(UsageError, match="serves one client"):
-        play(desktop("both").faults(fault(Nmi(), symbol="present")), gdb=True)
+@pytest.mark.long
+def test_a_run_that_is_paused_leaves_the_gdbstub_to_the_person(play: Play) -> None:
+    """`--pause-on-fail` holds the guest by this; what it does then is disarming."""
+    seen = []
+
+    async def hold(ctx: Context, verdict: RunVerdict) -> None:
+        assert isinstance(ctx.target, QemuTarget)
+        assert ctx.target.debugger is not None
+        assert ctx.target.gdb_socket is not None
+        await ctx.qmp.execute("stop")
+        await ctx.target.debugger.disarm(go=False)
+        stub = await GdbStub.connect(ctx.target.gdb_socket)
+        seen.append((await stub.registers()).pc)
+        await stub.close()
+
+    faults = (fault(TITLE_COLOUR, symbol="present", nth=4), fault(Pause(host_s=0.01), symbol="trap_init"))
+    scenario = desktop("paused").frames().check_frame("wrong").faults(*faults)
+    assert cause(play(scenario, on_fail=hold, gdb=True))[1] == "frame-mismatch"
+    assert seen
+    assert seen[0] > 0

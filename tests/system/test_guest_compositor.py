@@ -130,7 +130,9 @@ def test_the_selection_goes_between_a_client_of_the_guest_and_one_of_the_host(tm
         await session.command("focus id=1")
         assert (await session.command("paste id=1")).words["bytes"] == "0", "the host has not written yet"
         await client.settle()
+        await session.command("frames n=1")
         await sent[0].put(0, struct.pack("<I", 4) + b"host")
+        assert (await session.command("frames n=1")).words["presented"] == "1", "it was drawn without another nudge"
         return got, (await session.command("client id=1")).words
 
     got, arrived = guest(tmp_path, body)

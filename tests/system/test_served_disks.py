@@ -11,7 +11,7 @@ import pytest
 from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.fault_kinds import DiskError
 from harness.targets.profile import Disk
-from harness.targets.served_disk import Failure, ServedDisk
+from harness.targets.served_disk import ServedDisk
 from harness.verdicts import Verdict
 
 from .conftest import Play
@@ -38,7 +38,7 @@ def test_a_machine_that_stands_at_its_request_goes_on_with_it_unharmed(
             await m.target.go()
             await m.until(b"hello\r\n")
             await stopped
-            (held,) = [event for event in m.qmp_events("BLOCK_IO_ERROR")]
+            (held,) = m.qmp_events("BLOCK_IO_ERROR")
             assert (held["operation"], held["action"]) == ("write", "stop")
             assert (await m.qmp.execute("query-status"))["status"] == "io-error"
             before = disk_image.read_bytes()
@@ -66,21 +66,3 @@ def test_a_host_that_cannot_write_is_the_labs_fault_and_not_the_guests(
     outcome = play(scenario.command("disk do=append data=one"))
     assert cause(outcome)[0] is Verdict.INCONCLUSIVE
     assert "the disk disk0: the host cannot write it: No space left on device" in reason(outcome)
-
-
-def test_a_served_disk_that_fails_in_one_life_is_whole_in_the_next(start: Start, tmp_path: Path) -> None:
-    disk_image = image(tmp_path, sector(COUNT_BOOTS))
-    disk, base = ServedDisk("disk0"), profile(disk_image, persist=True)
-    failing = disk.fail(Failure(kind="write"))
-
-    async def main() -> None:
-        async with start(base, served=(disk,)) as m:
-            await m.target.go()
-            await m.until(b"A")  # the firmware's error is none of the boot sector's
-            disk.mend(failing)
-            await m.target.relaunch()
-            await m.until(b"A")  # nothing had been written
-            await m.target.relaunch()
-            await m.until(b"B")
-
-    run(main())
