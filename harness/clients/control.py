@@ -21,8 +21,8 @@ class ControlLink:
     """The host's end of the control protocol, on a port of its own or inline on the console.
 
     Journal events: `control.send` {cseq, payload} and `control.reply` {cseq, ok, payload} once for each command;
-    `control.repeat` {cseq, attempt, why}, `control.timeout` {cseq, seconds}, `control.forgotten` {cseq} where the machine
-    began anew; of `control.garbage` {why, text} and `control.stray` {cseq, ok, payload} the first hundred.
+    `control.repeat` {cseq, attempt, why}, `control.timeout` {cseq, seconds}, `control.forgotten` {cseq} if it begins
+    anew; of `control.garbage` {why, text} and `control.stray` {cseq, ok, payload} the first hundred.
 
     :param port: the control port; `run` drains it.
     :param journal: where to write what passes.

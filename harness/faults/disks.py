@@ -13,8 +13,9 @@ from harness.faults.streams import Stream
 from harness.scenario.fault_kinds import PowerCut
 from harness.scenario.faulting import Plan
 from harness.targets.nbd import EIO, ENOSPC
+from harness.targets.overlays import disks as disks_of
 from harness.targets.profile import Profile
-from harness.targets.served_disk import Failure, Loss, ServedDisk, disks_of, served_by
+from harness.targets.served_disk import Failure, Loss, ServedDisk, served_by
 from harness.timeouts import TIMEOUTS, host
 
 

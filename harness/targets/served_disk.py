@@ -9,25 +9,24 @@ flush at each stop): it is not counted, does not fail and makes nothing durable.
 
 from __future__ import annotations
 
-import os
 import socket
-import tempfile
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from harness.errors import LabError
+from harness.targets.disk_media import Media
 from harness.targets.nbd import EIO, ENOSPC, NbdError, Operation, Request, serve
-from harness.targets.profile import Disk, Profile
+from harness.targets.overlays import disks
+from harness.targets.profile import Profile
 from harness.timeouts import TIMEOUTS, host
 
 SECTOR = 512
 CACHE = 64 << 20  # bytes written but not flushed that the disk may lose; older ones it has written out by itself
-_BLOCK = 4096
 
 Kind = Literal["any", "read", "write", "flush"]
 
@@ -36,12 +35,6 @@ def served_by(target: object) -> dict[str, ServedDisk]:
     """The disks of *target* that we serve, by the names of their drives; none where it is no QEMU of ours."""
     launch = getattr(target, "launch", None)
     return {disk.name: disk for disk in launch.served} if launch is not None else {}
-
-
-def disks_of(profile: Profile) -> list[tuple[str, Disk]]:
-    """The disks of *profile* by the names of their drives."""
-    found = [*([profile.boot.disk] if profile.boot.disk is not None else []), *profile.machine.disks]
-    return [(disk.id or f"disk{index}", disk) for index, disk in enumerate(found)]
 
 
 @dataclass(eq=False, slots=True)
@@ -110,7 +103,7 @@ class ServedDisk:
         self._untold: list[Held] = []
         self.pace: float = 0.0
         """Seconds that each request takes."""
-        self._media: _Media | None = None
+        self._media: Media | None = None
         self._stops: dict[Kind, set[int]] = {}
         self._held: list[Held] = []
         self._own = True  # the machine stands still: requests are QEMU's own
@@ -123,7 +116,7 @@ class ServedDisk:
 
     def place(self, profile: Profile, copies: Mapping[Path, Path], overlays: Mapping[str, Path]) -> tuple[Path, bool]:
         """The file with its contents, and whether what is written there is thrown away."""
-        disk = dict(disks_of(profile))[self.name]
+        disk = dict(disks(profile))[self.name]
         if self.name in overlays:
             return overlays[self.name], True
         return copies.get(disk.file, disk.file), not disk.persist
@@ -137,7 +130,7 @@ class ServedDisk:
         :raises LabError: if the file cannot be opened.
         """
         self.settle()
-        return self._connect(_Media.open(file, throw_away=throw_away))
+        return self._connect(Media.open(file, throw_away=throw_away))
 
     def plug_again(self) -> socket.socket:
         """A further connection in the same life: the disk as it is.
@@ -146,7 +139,7 @@ class ServedDisk:
         """
         return self._connect(self.media)
 
-    def _connect(self, media: _Media) -> socket.socket:
+    def _connect(self, media: Media) -> socket.socket:
         near, far = socket.socketpair()
         with self._lock:
             if media is not self._media:
@@ -161,7 +154,7 @@ class ServedDisk:
         return far
 
     @property
-    def media(self) -> _Media:
+    def media(self) -> Media:
         """:raises LabError: before the first life."""
         if self._media is None:
             raise LabError(f"the disk {self.name} has never been plugged in")
@@ -271,7 +264,7 @@ class ServedDisk:
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
-    def _serve(self, client: socket.socket, media: _Media) -> None:
+    def _serve(self, client: socket.socket, media: Media) -> None:
         with client:
             try:
                 serve(client, media.size, SECTOR if media.size % SECTOR == 0 else 1, self._answer)
@@ -332,83 +325,3 @@ class ServedDisk:
                 self._unflushed.clear()
                 self._cached = 0
         return 0, b""
-
-
-@dataclass(eq=False, slots=True)
-class _Media:
-    """Bytes in a file; written ones, where they are thrown away, in another that has no name."""
-
-    base: int
-    size: int
-    delta: int | None = None
-    written: set[int] = field(default_factory=set)  # numbers of blocks that are in `delta`
-
-    @classmethod
-    def open(cls, file: Path, *, throw_away: bool) -> _Media:
-        with ExitStack() as on_failure:
-            try:
-                base = os.open(file, (os.O_RDONLY if throw_away else os.O_RDWR) | os.O_CLOEXEC)
-                on_failure.callback(os.close, base)
-                size = os.lseek(base, 0, os.SEEK_END)
-                delta = None
-                if throw_away:
-                    with tempfile.TemporaryFile(dir="/var/tmp") as unnamed:  # where QEMU has such files: on a disk
-                        delta = os.dup(unnamed.fileno())
-            except OSError as error:
-                raise LabError(f"cannot serve the disk {file}: {error.strerror}") from error
-            on_failure.pop_all()
-        return cls(base, size, delta)
-
-    def read(self, offset: int, length: int) -> bytes:
-        if self.delta is None:
-            return self._pread(self.base, offset, length)
-        return b"".join(
-            self._pread(self.delta if block in self.written else self.base, at, n)
-            for block, at, n in _blocks(offset, length)
-        )
-
-    def write(self, offset: int, data: bytes) -> None:
-        try:
-            if self.delta is None:
-                _pwrite(self.base, offset, data)
-                return
-            for block, at, n in _blocks(offset, len(data)):
-                if block not in self.written and n < _BLOCK:
-                    start = block * _BLOCK
-                    _pwrite(self.delta, start, self._pread(self.base, start, min(_BLOCK, self.size - start)))
-                _pwrite(self.delta, at, data[at - offset : at - offset + n])
-                self.written.add(block)
-        except OSError as error:
-            raise LabError(f"the host cannot write it: {error.strerror}") from error
-
-    def close(self) -> None:
-        for descriptor in (self.base, self.delta):
-            if descriptor is not None:
-                os.close(descriptor)
-
-    def _pread(self, descriptor: int, offset: int, length: int) -> bytes:
-        parts = []
-        try:
-            while length and (part := os.pread(descriptor, length, offset)):
-                parts.append(part)
-                offset, length = offset + len(part), length - len(part)
-        except OSError as error:
-            raise LabError(f"the host cannot read it: {error.strerror}") from error
-        return b"".join(parts) + bytes(length)
-
-
-def _blocks(offset: int, length: int) -> Iterable[tuple[int, int, int]]:
-    """The parts of *length* bytes at *offset*, one for each block that they touch: its number, where, how many."""
-    end = offset + length
-    while offset < end:
-        block = offset // _BLOCK
-        n = min(end, (block + 1) * _BLOCK) - offset
-        yield block, offset, n
-        offset += n
-
-
-def _pwrite(descriptor: int, offset: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        n = os.pwrite(descriptor, view, offset)
-        view, offset = view[n:], offset + n

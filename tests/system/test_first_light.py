@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.files import collect
 from harness.verdicts import Verdict
 
+from .burners import crowded
 from .conftest import Play
 
 pytestmark = pytest.mark.system
@@ -45,16 +43,8 @@ def test_another_scene_has_another_fingerprint(play: Play) -> None:
 @pytest.mark.long
 def test_twenty_runs_on_a_loaded_host_have_one_fingerprint(play: Play) -> None:
     (scenario,) = collect([ROOT / "scenarios/smoke/first-light.toml"])
-    burners = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
-        for _ in range(2 * (os.cpu_count() or 1))
-    ]
-    try:
+    with crowded():
         outcomes = [play(scenario) for _ in range(20)]
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
     assert {o.verdict.verdict for o in outcomes} == {Verdict.PASS}
     assert len({o.verdict.fingerprint for o in outcomes}) == 1
 

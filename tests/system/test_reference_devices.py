@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from harness.clients.codec import Reply
 from harness.scenario.builder import ScenarioBuilder
 from harness.verdicts import Verdict
 
+from .burners import crowded
 from .conftest import Play
 from .disk_images import DISK_IMAGE, appended
 from .reference_session import live, markers, reference
@@ -79,19 +77,7 @@ WORK = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def burners() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that load the host; a test puts them in."""
-    running: list[subprocess.Popen[bytes]] = []
-    yield running
-    for process in running:
-        process.kill()
-        process.wait()
-
-
-def test_runs_that_use_disk_and_card_are_the_same_to_the_bit_also_on_a_loaded_host(
-    play: Play, burners: list[subprocess.Popen[bytes]]
-) -> None:
+def test_runs_that_use_disk_and_card_are_the_same_to_the_bit_also_on_a_loaded_host(play: Play) -> None:
     scenario = (
         ScenarioBuilder("devices", image=DISK_IMAGE)
         .set(**{"machine.devices": ["VGA,romfile=", "virtio-net-pci,romfile="]})
@@ -102,9 +88,8 @@ def test_runs_that_use_disk_and_card_are_the_same_to_the_bit_also_on_a_loaded_ho
     )
     found = []
     for number in range(5):
-        if number == 2:
-            burners += [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-        outcome = play(scenario)
+        with crowded(2 if number >= 2 else 0):
+            outcome = play(scenario)
         assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
         found.append((outcome.verdict.fingerprint, markers(outcome)))
     assert found[0][0] is not None

@@ -62,7 +62,7 @@ def test_a_host_that_cannot_write_is_the_labs_fault_and_not_the_guests(
         .boot()
         .command("query")
     )
-    monkeypatch.setattr("harness.targets.served_disk._pwrite", full)
+    monkeypatch.setattr("harness.targets.disk_media.pwrite", full)
     outcome = play(scenario.command("disk do=append data=one"))
     assert cause(outcome)[0] is Verdict.INCONCLUSIVE
     assert "the disk disk0: the host cannot write it: No space left on device" in reason(outcome)
