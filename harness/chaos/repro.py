@@ -19,7 +19,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Repro:
-    """What a repro file holds. `image` is a name or a path as it was given, `words` what was added to the kernel's command line."""
+    """What a repro file holds: `image` as it was given, `words` that were added to the kernel's command line."""
 
     scenario: Scenario
     image: str

@@ -41,7 +41,8 @@ class Survey:
         first, last = enough[0], enough[-1]
         return Horizon(
             rendezvous=(first, last),
-            frames=(min(self.first_frame + 1, self.frames), self.frames),
+            # A client that hangs or dies draws nothing: of the last frames there may be fewer.
+            frames=(min(self.first_frame + 1, self.frames), max(self.first_frame + 1, self.frames * 3 // 4)),
             guest_s=(self.rendezvous[first - 1][0], self.rendezvous[last - 1][0]),
         )
 

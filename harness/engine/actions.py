@@ -66,10 +66,11 @@ async def _command(ctx: Context, payload: str, deadline: Deadline, refused: str 
 
 async def frames(ctx: Context, index: int, step: s.Frames) -> None:
     """Let the ticks pass; in pieces where a fault is due within them."""
-    left, deadline = step.ticks, ctx.deadline(step.timeout, TIMEOUTS.step)
+    left, limit = step.ticks, None if step.timeout is None else ctx.deadline(step.timeout, TIMEOUTS.step)
     while left:
         ticks = left if ctx.injector is None else ctx.injector.ticks(left)
         left -= ticks
+        deadline = limit or ctx.deadline(None, TIMEOUTS.step)  # for each piece, and of one there is but one
         await _command(ctx, f"frames n={ticks}", deadline, counts=not left)
 
 
@@ -77,11 +78,11 @@ async def recover(ctx: Context, index: int, step: s.Recover) -> None:
     """Tick by tick, so that no more of them pass than it takes."""
     if ctx.injector is not None:
         await ctx.injector.release()
-    faults, deadline = ctx.evaluator.faults, ctx.deadline(step.timeout, TIMEOUTS.step)
+    faults, limit = ctx.evaluator.faults, None if step.timeout is None else ctx.deadline(step.timeout, TIMEOUTS.step)
     for _ in range(step.ticks):
         if faults is None or faults.recovered:
             return
-        await _command(ctx, "frames n=1", deadline, counts=False)
+        await _command(ctx, "frames n=1", limit or ctx.deadline(None, TIMEOUTS.step), counts=False)
     if faults is not None and not faults.recovered:
         raise StepFailedError("not-recovered", f"after {step.ticks} ticks: {faults.missing()}")
 

@@ -171,6 +171,8 @@ class Injector:
 
     async def close(self, *, steps_done: bool) -> None:
         """Nothing is injected any more; what lasts is taken back, as far as the target is there."""
+        if steps_done and self._at_once:
+            await self.at_rendezvous(counts=False)  # by a marker of the last step
         if self._symbols is not None:
             await self._symbols.close()
         with suppress(TimeoutError):  # what is under way is done first: half of it could not be taken back
@@ -240,7 +242,7 @@ class Injector:
             what = f"{error.what}. {error.hint}".strip()
             journal.append("fault.failed", name=fault.name, n=armed.fired, what=what)
             return
-        now = self._ctx.evaluator.clock.now_us
+        now = self._ctx.evaluator.clock.total_us
         if now is None and self._ctx.profile.clock.rendezvous:
             now = 0  # it has not told its time yet: it boots
         journal.append("fault.injected", name=fault.name, n=armed.fired, guest_us=now, frame=self._frame, done=done)
@@ -265,7 +267,7 @@ class Injector:
         except (HarnessError, StepTimeoutError, FatalFindingError, NothingMoreError) as error:
             journal.append("fault.stuck", name=fault.name, n=taken.n, what=str(error))
             return
-        journal.append("fault.undone", name=fault.name, n=taken.n, why=why, guest_us=self._ctx.evaluator.clock.now_us)
+        journal.append("fault.undone", name=fault.name, n=taken.n, why=why, guest_us=self._ctx.evaluator.clock.total_us)
 
     async def _at_host_time(self, armed: Armed) -> None:
         while not armed.spent:

@@ -167,9 +167,9 @@ class FaultWatch:
     def instant(self, host_ns: int, guest_us: int | None = None) -> None:
         """The time is known anew: what was settled was settled by now, and what is late is late.
 
-        :param guest_us: where it is another than that of the last rendezvous.
+        :param guest_us: of this boot, where it is another than that of the last rendezvous.
         """
-        now = guest_us if guest_us is not None else self._clock.now_us
+        now = self._clock.total_us if guest_us is None else self._clock.total_at(guest_us)
         if now is None and self._by_guest_time:
             return  # it boots, and has not told its time
         if now is None:

@@ -29,6 +29,10 @@ class GuestClock:
         self.now_us = now
         return True
 
+    def total_at(self, us: int) -> int:
+        """The time *us* of this boot, added up over boots."""
+        return (self.total_us or 0) - (self.now_us or 0) + us
+
     def new_boot(self) -> None:
         """The guest boots again and counts from zero."""
         self.ready_seq = self.now_us = None

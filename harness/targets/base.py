@@ -87,9 +87,7 @@ class Target(Protocol):
         """
         ...
 
-    async def relaunch(
-        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
+    async def relaunch(self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None) -> None:
         """End the machine and start a new one on the same persistent disks, with the same console port object.
 
         :param cut: end it as if the power went.

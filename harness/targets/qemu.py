@@ -221,9 +221,7 @@ class QemuTarget:
         await self._resetter.reset()
         self._shutdown_reason = None
 
-    async def relaunch(
-        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
+    async def relaunch(self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None) -> None:
         """End this QEMU and let a new one run on the same disks; those that are not `persist` begin afresh.
 
         :param cut: kill it, as when the power goes: nothing is asked, nothing is written out.

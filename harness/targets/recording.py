@@ -108,9 +108,7 @@ class RecordingTarget:
         """:raises UsageError: always."""
         raise UsageError(f"{self.name} is a recording and cannot be reset")
 
-    async def relaunch(
-        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
+    async def relaunch(self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None) -> None:
         """:raises UsageError: always."""
         raise UsageError(f"{self.name} is a recording and cannot be started again")
 

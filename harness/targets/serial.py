@@ -202,9 +202,7 @@ class SerialTarget:
         else:
             await self.relaunch()
 
-    async def relaunch(
-        self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
+    async def relaunch(self, *, cut: bool = False, between: Callable[[], Awaitable[None]] | None = None) -> None:
         """Power the board off and on.
 
         :raises UsageError: if it has no commands for that.
