@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.markers.schema import PLAN, Schema
 from harness.markers.types import Marker
 
 
@@ -65,7 +66,8 @@ class Stream:
     pictures: Sequence[Picture] = ()
     ending: Ending | None = None
     steady: bool = False
-    lost: int = 0  # sealed markers that never came
+    schema: Schema = PLAN
+    lost: int = 0  # markers that were torn or damaged on the line, and sealed ones that never came
     truncated: bool = False  # more markers than are compared
 
 

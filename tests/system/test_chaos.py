@@ -11,26 +11,10 @@ from click.testing import CliRunner
 
 from harness.cli.main import cli
 
+from .fragile import FRAGILE
+
 pytestmark = pytest.mark.system
 DESK = Path(__file__).parents[2] / "scenarios/chaos/desk.toml"
-
-FRAGILE = """version = 1
-name = "fragile"
-image = "reference"
-[[step]]
-do = "boot"
-[[step]]
-do = "command"
-send = ["create id=1 x=40 y=60 w=300 h=200 color=3a6ea5", "create id=2 x=400 y=60 w=300 h=200 color=8b5a2b", "query"]
-[[step]]
-do = "frames"
-ticks = 20
-[[step]]
-do = "expect"
-since = "boot"
-all = ["RAYOS_SOAK:CLIENT_CREATED:2"]
-"""
-"""Nobody restarts clients here: every plan fails."""
 
 
 class Chaos:

@@ -18,6 +18,8 @@ import pytest
 
 from harness.cli.main import cli
 
+from .fragile import FRAGILE
+
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -142,21 +144,6 @@ def commands(group: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...]
             assert found is not None
             yield from commands(found, *path, name)
 
-
-FRAGILE = """version = 1
-name = "fragile"
-image = "reference"
-[[step]]
-do = "boot"
-[[step]]
-do = "command"
-send = ["create id=1 x=40 y=60 w=300 h=200 color=3a6ea5", "create id=2 x=400 y=60 w=300 h=200 color=8b5a2b", "query"]
-[[step]]
-do = "expect"
-since = "boot"
-all = ["RAYOS_SOAK:CLIENT_CREATED:2"]
-"""
-"""A scenario in which nobody restarts clients that were killed: every plan for it fails."""
 
 CONSOLE_READY = {
     "harness console debian-linux": "login:",

@@ -1,0 +1,1 @@
+"""Which commit, or which image, brought a defect: a search that knows that runs may be flaky."""
