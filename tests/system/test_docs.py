@@ -43,6 +43,15 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
+SLOW = re.compile(
+    r"harness (chaos|repro|replay|zoo|doctor|bisect)\b|image build|console debian|--clock record|--warm|scripts/"
+)
+
+
+def timed(text: str) -> Iterator[pytest.MarkDecorator]:
+    """Examples that boot many machines, compile, or replay are for the long run."""
+    if SLOW.search(text):
+        yield pytest.mark.long
 
 
 @pytest.fixture
@@ -78,7 +87,7 @@ def bash(text: str, environment: Mapping[str, str], folder: Path = ROOT) -> subp
     )
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=[block.place for block in BLOCKS])
+@pytest.mark.parametrize("block", [pytest.param(b, marks=[*timed(b.text)], id=b.place) for b in BLOCKS])
 def test_an_example_of_the_documentation_runs(block: Block, surroundings: Mapping[str, str]) -> None:
     done = bash(block.text, surroundings)
     assert done.returncode == block.code, f"{done.stdout}\n{done.stderr}"
@@ -209,7 +218,7 @@ def private_installation(folder: Path) -> str:
     return f"export PYTHONPATH={shlex.quote(str(root))}; "
 
 
-@pytest.mark.parametrize("line", PLAIN)
+@pytest.mark.parametrize("line", [pytest.param(line, marks=[*timed(line)]) for line in PLAIN])
 def test_an_example_of_the_help_texts_works(line: str, surroundings: Mapping[str, str], desk: Path) -> None:
     first = ""
     if line.startswith("harness image build"):
@@ -227,7 +236,7 @@ def test_an_example_of_the_help_texts_works(line: str, surroundings: Mapping[str
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("line", CONSOLES)
+@pytest.mark.parametrize("line", [pytest.param(line, marks=[*timed(line)]) for line in CONSOLES])
 def test_a_console_example_of_the_help_texts_works(line: str, surroundings: Mapping[str, str], desk: Path) -> None:
     program, *arguments = shlex.split(line)
     if "debian-linux" in arguments:

@@ -54,7 +54,7 @@ def test_a_verdict_stands_soon_after_the_deadline(play: Play, kind: str, expecte
     assert late(outcome) < 20, "the promise is 2; a crowded host may take longer"
 
 
-@pytest.mark.parametrize("clock", ["virtual", "wall"])
+@pytest.mark.parametrize("clock", ["virtual", pytest.param("wall", marks=pytest.mark.long)])
 def test_a_guest_that_works_after_a_megabyte_of_noise_passes(play: Play, clock: str) -> None:
     outcome = play(
         ScenarioBuilder("noise", image="reference")

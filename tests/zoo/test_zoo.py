@@ -117,6 +117,7 @@ def test_a_clean_run_that_does_not_pass_is_a_false_alarm(verdict: str) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.long
 def test_defects_of_several_classes_are_caught_and_clean_runs_pass(tmp_path: Path) -> None:
     names = ["pixel", "key-lost", "marker-wrong-id", "crash-cascade", "torn-record", "constant-fps"]
     chosen = [word for name in names for word in ("--defect", name)]
