@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable
 
 import numpy as np
+import xxhash
 
 from harness.clients.scene_views import DESKTOP, DESKTOP_HEIGHT, DESKTOP_WIDTH, SceneView
 from harness.frames.oracle import repaint
@@ -57,6 +58,11 @@ class Prediction:
         seen = self._table.view()
         seen.flags.writeable = False
         return seen
+
+    @property
+    def digest(self) -> str:
+        """xxh3-64 of the table, as `harness.frames.ledger.Entry.digest`."""
+        return xxhash.xxh3_64_hexdigest(self.table.astype("<u8", copy=False).tobytes())
 
     @property
     def crc(self) -> int:

@@ -6,19 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import xxhash
-
 from harness.clients.lifecycle import apply_lifecycle, is_lifecycle
-from harness.clients.scene_views import DESKTOP_HEIGHT, DESKTOP_WIDTH, SceneView
+from harness.clients.scene_views import SceneView
 from harness.clients.words import UnknownSceneError
-from harness.frames.oracle import repaint
-from harness.frames.tiles import TILE, tile_row
 from harness.geometry import Rect
 
 if TYPE_CHECKING:
     from harness.clients.scene import Present, Scene
-    from harness.frames.compare import Pixels
     from harness.markers.types import Marker
 
 _BY_TIME = ("soak", "stress")  # verbs of runs that guest time ends: the model tells as many frames as there can be
@@ -100,26 +94,3 @@ class Forecast:
             self.give_up(error.what)
             return error.what
         return None if present is None else Coming(present.view, present.damage)
-
-
-class Canvas:
-    """The computed desktop, painted on from frame to frame where the next one may differ."""
-
-    def __init__(self) -> None:
-        self.pixels: Pixels = np.zeros((DESKTOP_HEIGHT, DESKTOP_WIDTH), np.uint32)
-        self._table = np.zeros((-(-DESKTOP_HEIGHT // TILE), -(-DESKTOP_WIDTH // TILE)), "<u8")
-        self._stale: set[int] = set()
-
-    def paint(self, coming: Coming, *, whole: bool) -> None:
-        """Show *coming*; *whole*: paint all of it anew, for the frame before is not known to be on the canvas."""
-        everything = (Rect(0, 0, DESKTOP_WIDTH, DESKTOP_HEIGHT),)
-        for area in everything if whole or coming.allowed is None else coming.allowed:
-            repaint(self.pixels, coming.view, area)
-            self._stale.update(range(area.y // TILE, (area.y + area.h - 1) // TILE + 1))
-
-    def digest(self) -> str:
-        """xxh3-64 of the tile table, as `harness.frames.ledger.Entry.digest`."""
-        for row in self._stale:
-            tile_row(self.pixels[row * TILE : row * TILE + TILE], self._table[row])
-        self._stale.clear()
-        return xxhash.xxh3_64_hexdigest(self._table.tobytes())

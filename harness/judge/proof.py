@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from harness.clients.scene_views import DESKTOP
 from harness.clients.words import UnknownSceneError
 from harness.errors import LabError
 from harness.frames.compare import Difference, Pixels, compare
 from harness.frames.identity import IdentityChecker, desktop_of
 from harness.frames.ledger import forbidden_bits
 from harness.frames.oracle import render
+from harness.frames.prediction import Prediction
 from harness.frames.types import Frame, FrameVerdict
-from harness.judge.coming import Canvas, Coming, Forecast
+from harness.judge.coming import Coming, Forecast
 
 if TYPE_CHECKING:
     from harness.clients.follower import SceneFollower
@@ -52,7 +54,7 @@ class ProofJudge:
     def __init__(self, proof: Proof, scene: SceneFollower) -> None:
         self._proof = proof
         self._scene = scene
-        self._canvas = Canvas()
+        self._canvas = Prediction()
         self._running = hashlib.sha256()
         self.frames = 0  # proved in all
         self._begin()
@@ -149,7 +151,7 @@ class ProofJudge:
     def _pull(self) -> Coming | str | None:
         found = self._forecast.next()
         if isinstance(found, Coming) and self._proof.against == "scene":
-            self._canvas.paint(found, whole=not self._fresh)
+            self._canvas.show(found.view, found.allowed if self._fresh and found.allowed is not None else (DESKTOP,))
             self._fresh = True
         return found
 
@@ -164,7 +166,7 @@ class ProofJudge:
         if not isinstance(coming, Coming):
             raise LabError(f"what frame {number} should show is not known: {coming}")
         if coming.digest is None:
-            coming.digest = self._canvas.digest()
+            coming.digest = self._canvas.digest
         if coming.digest != digest:
             reason = f"frame {number} has not the pixels of the computed picture (no picture of it was kept)"
             return Trouble("frame-mismatch", reason, {"number": number})

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 import pytest
 
 from harness.clients.follower import SceneFollower
+from harness.clients.scene_views import DESKTOP
 from harness.errors import LabError
 from harness.evidence.journal import Event
 from harness.frames.digest import digest_of
 from harness.frames.oracle import render
+from harness.frames.prediction import Prediction
 from harness.frames.types import Frame
-from harness.judge.coming import Canvas, Coming
+from harness.judge.coming import Coming
 from harness.judge.proof import ProofJudge
 from harness.scenario.model import Proof
 from tests.frames.strips import screen, tile_crc
@@ -44,11 +46,10 @@ class Run:
     def next_good(self):
         """The frame that is due, told by the judge itself."""
         assert isinstance(self.judge.coming(), Coming)
-        canvas = Canvas()
-        canvas.paint(self.judge._ahead[0], whole=True)
-        self.judge._ahead[0].digest = canvas.digest()
+        shown = Prediction(self.judge._ahead[0].view)
+        self.judge._ahead[0].digest = shown.digest
         self.shown = render(self.judge._ahead[0].view)
-        trouble = self.good(canvas.digest())
+        trouble = self.good(shown.digest)
         assert trouble is None, trouble
 
     def settle(self):
@@ -254,12 +255,10 @@ def test_after_an_epoch_the_first_frame_is_number_1_again(run):
 def test_painting_only_what_may_differ_gives_the_same_digest_as_painting_all(run):
     run.command("animate id=1 on=1")
     run.ask("frames n=4")
-    stepwise = Canvas()
+    stepwise = Prediction()
     for first in (True, False, False, False):
         coming = run.judge.coming()
         assert isinstance(coming, Coming)
-        stepwise.paint(coming, whole=first)
-        whole = Canvas()
-        whole.paint(coming, whole=True)
-        assert stepwise.digest() == whole.digest()
+        stepwise.show(coming.view, (DESKTOP,) if first else coming.allowed)
+        assert stepwise.digest == Prediction(coming.view).digest
         assert (stepwise.pixels == render(coming.view)).all()
