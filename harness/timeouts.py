@@ -37,6 +37,7 @@ class Timeouts:
     frame_stable: float = 2.0  # how long a screen without identity may take to hold still
     port_open: float = 10.0  # TCP connect, or RFC 2217 negotiation, where pyserial allows 3 s for each of its steps
     settle: float = 5.0  # from a broken pipe to the news of the death behind it; the two are written in one moment
+    memory_dump: float = 60.0  # only on request: 128 MiB take 0.1 s, many GiB on a slow disk a minute
     drain: float = 1.0  # reading what is left on the console after the target ended
 
 

@@ -93,7 +93,8 @@ class Graph:
         return np.asarray(self._weight @ commits, dtype=np.float64)
 
     def contains(self, image: int) -> Bools:
-        return self._has[image]
+        found: Bools = self._has[image]
+        return found
 
     def alike(self, commit: int, images: Bools) -> Bools:
         seen = self._has[images]

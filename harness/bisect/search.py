@@ -1,7 +1,7 @@
 """The search itself: what the runs so far say of each commit, of a flake and of the environment, and where to run next.
 
-Three kinds of explanation compete. A *culprit*: the defect shows at one rate in the images that contain that commit, at
-a lower one in all others. A *flake*: it shows at one rate everywhere. The *environment*: the rate changed at some moment
+Three kinds of explanation compete. A *culprit*: the defect shows at one rate in all images with that commit, at a lower
+one in all others. A *flake*: it shows at one rate everywhere. The *environment*: the rate changed at some moment
 of the search, whatever image ran. The rates are unknown and are summed over (`harness.bisect.rates`).
 
 Where all is reproducible one run an image is enough, and the culprit is found in ⌈log2 n⌉ runs after the two ends, plus
@@ -17,6 +17,7 @@ from enum import StrEnum
 from itertools import accumulate
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.bisect.order import Bools, Floats, Order
 from harness.bisect.rates import Rates, entropy, log_sum, one_rate
@@ -24,9 +25,9 @@ from harness.bisect.rates import Rates, entropy, log_sum, one_rate
 ENOUGH = 0.999  # posterior of a culprit
 _CALLED = 0.99  # posterior of a flake or the environment: no commit is blamed, so that less is at stake
 _CLEARLY = 0.95  # … of the one of the two that is called
-_LIKELY = 0.8  # … when the runs are used up
+_LIKELY = 0.5  # … when the runs are used up
 _LOCAL = math.log(10)  # odds that the runs at culprit and parent alone have to give, whatever the others say
-_DOUBT = 1e-6  # a run that claims to be a function of its image is none
+_DOUBT = 1e-8  # a run that claims to be a function of its image is none
 _FLAKE, _ENVIRONMENT = 0.05, 0.005  # beforehand, where nothing is claimed
 _END_TRIES = 12  # runs of the bad end without its defect until the ends are called the same
 _RETRIES = 3  # runs that a passing trouble (a starved host) may cost at one image
@@ -66,12 +67,12 @@ class Search:
     """
 
     def __init__(
-        self, order: Order, prior: Sequence[float] | Floats | None = None, *, reproducible: bool, most: int = 200
+        self, order: Order, prior: Sequence[float] | Floats | None = None, *, reproducible: bool, most: int = 300
     ) -> None:
         self.order = order
         self.reproducible = reproducible
         self._most = most
-        self._rates = Rates(1 - 1e-4 if reproducible else 0.3)
+        self._rates = Rates(1 - _DOUBT if reproducible else 0.1)
         weights = np.ones(order.n) if prior is None else np.asarray(prior, dtype=np.float64)
         self._prior = weights / weights.sum()
         flake, environment = (_DOUBT, _DOUBT) if reproducible else (_FLAKE, _ENVIRONMENT)
@@ -95,7 +96,7 @@ class Search:
     def no_vote(self, image: int, *, for_good: bool) -> None:
         """*image* could not be judged; `for_good` if another try would come to the same."""
         self._troubles[image] += 1
-        if for_good or self._troubles[image] >= _RETRIES:
+        if for_good or self._troubles[image] >= _RETRIES + self._runs[image]:
             self._silent += not self.dead[image]
             self.dead[image] = True
         self._known = None
@@ -130,17 +131,26 @@ class Search:
         rates, runs, hits = self._rates, self._runs, self._hits
         kb, nb = self.order.above(hits), self.order.above(runs)
         ka, na = hits.sum() - kb, runs.sum() - nb
-        logs = rates.log_likelihood(kb, nb - kb, ka, na - ka) + rates.log_weight
-        commits = log_sum(logs)
-        within = np.exp(logs - commits[:, None])
+        # Commits that no run tells apart stand together: what follows is worked out for one of each such row.
+        starts = np.concatenate(([True], (np.diff(kb) != 0) | (np.diff(nb) != 0)))
+        row = starts.cumsum() - 1
+        logs = rates.log_likelihood(*(each[starts] for each in (kb, nb - kb, ka, na - ka))) + rates.log_weight
+        rows = log_sum(logs)
+        within = np.exp(logs - rows[:, None])
+        commits = rows[row]
         flake, level = one_rate(hits.sum(), runs.sum() - hits.sum())
         moved, later = self._moved()
         with np.errstate(divide="ignore"):
             joint = np.concatenate(
-                [commits + np.log(self._prior) + np.log1p(-np.exp(self._others).sum()), self._others + [flake, moved]]
+                [
+                    commits + np.log(self._prior) + np.log1p(-np.exp(self._others).sum()),
+                    self._others + np.array([flake, moved]),
+                ]
             )
         weights = np.exp(joint - log_sum(joint))
-        return _Posterior(weights, within @ rates.shows, within @ rates.false, level, later, within)
+        return _Posterior(
+            weights, (within @ rates.shows)[row], (within @ rates.false)[row], level, later, within, row
+        )  # fmt: skip
 
     def _moved(self) -> tuple[float, float]:
         """Log likelihood that the rate changed between two of the votes, in either direction; the rate after it."""
@@ -203,7 +213,7 @@ class Search:
             return False
         pairs = self._rates.log_likelihood(*(np.array([float(v)]) for v in (kb, nb - kb, ka, na - ka)))[0]
         with np.errstate(divide="ignore"):
-            for_it = float(log_sum(pairs + np.log(known.pairs[first])))
+            for_it = float(log_sum(pairs + np.log(known.pairs[known.row[first]])))
         against = one_rate(ka + kb, na + nb - ka - kb)[0]
         return for_it - against - (math.log(_DOUBT) if self.reproducible else 0) >= _LOCAL
 
@@ -219,16 +229,16 @@ class Search:
         if not self._hits[n]:
             return n
         known = self._weighed()
-        group, share = self._leading(known)
-        if share >= ENOUGH:
-            edges = self.order.edges(int(np.argmax(group)) + 1, ~self.dead)
-            return min(edges, key=lambda image: self._runs[image])
         worth = self._information(known) * self._likely_to_vote()
         worth[self.dead] = -np.inf
         if self.reproducible:
             chosen = self._halving(worth)
             if chosen is not None:
                 return chosen
+        group, share = self._leading(known)
+        if share >= ENOUGH:
+            edges = self.order.edges(int(np.argmax(group)) + 1, ~self.dead)
+            return min(edges, key=lambda image: self._runs[image])
         return int(worth.argmax())
 
     def _information(self, known: _Posterior) -> Floats:
@@ -281,4 +291,5 @@ class _Posterior:
     false: Floats  # … and where it is not
     level: float  # the rate of a flake
     later: float  # the rate from now on, were it the environment
-    pairs: Floats  # [commit, pair of rates]: how likely the pair is, were that commit the culprit
+    pairs: Floats  # [row, pair of rates]: how likely the pair is, were a commit of that row the culprit
+    row: npt.NDArray[np.int_]  # of each commit

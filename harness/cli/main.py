@@ -10,6 +10,7 @@ import sys
 import click
 
 from harness import __version__
+from harness.verdicts import EXIT_LAB, EXIT_NOTHING, EXIT_USAGE
 
 # What modules make while they are imported lives as long as the process: to look through it for garbage every
 # 700 objects is up to a tenth of the time that a start takes.
@@ -20,17 +21,25 @@ COMMANDS = {
     "run": ("harness.cli.run", "Play scenarios and judge them."),
     "markers": ("harness.cli.markers", "Read the markers out of a serial log."),
     "judge": ("harness.cli.judge", "Judge a finished run again, offline."),
+    "triage": ("harness.cli.triage", "Say what a crash or a hang was: a run's bundle, or any serial log."),
+    "diff": ("harness.cli.diff", "Say where two runs part: bundles, logs or images."),
     "replay": ("harness.cli.replay", "Play a recorded run again, to any instruction of it."),
     "scenario": ("harness.cli.scenario", "Check scenario files, print their JSON schema."),
     "image": ("harness.cli.image", "List and build images."),
     "console": ("harness.cli.console", "Talk to an image on its serial console."),
     "chaos": ("harness.cli.chaos", "Play a scenario with random or systematic faults; shrink what fails."),
     "repro": ("harness.cli.repro", "Play a repro file again: the same verdict, the same fingerprint?"),
+    "bisect": ("harness.cli.bisect", "Find the commit, or the image, that brought a defect."),
     "zoo": ("harness.cli.zoo", "Play scenarios against known defects: what is caught, what is missed."),
     "snapshots": ("harness.cli.snapshots", "List and prune what warm starts start from."),
     "runs": ("harness.cli.runs", "List and prune the bundles of finished runs."),
     "doctor": ("harness.cli.doctor", "Say what this host can and cannot do."),
 }
+
+
+# What `git bisect run` is told: usage stops it (2 would mean a bad commit), the lab has no vote. 128 and above stops it
+# anyway.
+BISECT_EXIT = {EXIT_USAGE: 128, EXIT_LAB: 125, EXIT_NOTHING: 125}
 
 
 class LazyGroup(click.Group):
@@ -87,6 +96,8 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside of a run too it ends us as Ctrl-C does
     code = run_guarded(cli)
+    if sys.argv[1:2] == ["run"] and "--bisect-exit" in sys.argv:
+        code = BISECT_EXIT.get(code, code)
     gc.freeze()  # the process ends: to look through all of it for garbage once more took 19 ms
     sys.exit(code)
 

@@ -42,7 +42,7 @@ class Report:
             lines, checks = run_lines(run, None, every_check=self._every_check), []
         else:
             run, checks = run_json(outcome), check_lines(outcome.verdict)
-            lines = run_lines(run, outcome.verdict, every_check=self._every_check)
+            lines = run_lines(run, outcome.verdict, every_check=self._every_check) + _triage_lines(outcome)
             lines += [line for golden in outcome.updated_goldens for line in _golden_lines(Path(golden))]
         self._say(run, lines, checks)
         if outcome is not None and (self._pages_of_passes or run["verdict"] != "PASS"):
@@ -58,7 +58,7 @@ class Report:
             return
         head = result.runs[agreement.head].outcome
         repeats = repeat_lines(run, agreement.divergence)
-        lines = run_lines(run, head.verdict, every_check=self._every_check)
+        lines = run_lines(run, head.verdict, every_check=self._every_check) + _triage_lines(head)
         for one in result.runs:
             lines += [line for golden in one.outcome.updated_goldens for line in _golden_lines(Path(golden))]
         self._say(run, lines + repeats, check_lines(head.verdict) + repeats)
@@ -129,6 +129,17 @@ class Report:
         """
         self._unwritten.append(str(file))
         say_error(f"cannot write {file}: {why}", f"{kept}; make room there and run it again")
+
+
+def _triage_lines(outcome: RunOutcome) -> list[str]:
+    """Where a run crashed or stood still, a few lines."""
+    if outcome.verdict.first_cause is None:
+        return []
+    from harness.triage.report import lines
+    from harness.triage.run import keep
+
+    found = keep(outcome.bundle, outcome.verdict)
+    return [] if found is None else [f"  {line}" for line in lines(found)]
 
 
 def _golden_lines(golden: Path) -> list[str]:

@@ -69,6 +69,12 @@ _SHARE = 0.05  # of a batch's reproducible scenarios are played twice
     is_flag=True,
     help="Leave a failed guest stopped, with console, VNC and gdbstub addresses printed, until Ctrl-C.",
 )
+@click.option(
+    "--memory-dump", is_flag=True, help="Keep the memory of a guest that crashed or hangs in its bundle (memory.elf)."
+)
+@click.option(
+    "--bisect-exit", is_flag=True, help="Exit as `git bisect run` wants: 0 good, 1 bad, 125 no vote, 128 stop."
+)
 @click.option("--checks", "every_check", is_flag=True, help="List every check, also of runs that pass.")
 @json_option
 @click.pass_context
@@ -92,6 +98,8 @@ def command(
     update_goldens: bool,
     add_goldens: bool,
     pause_on_fail: bool,
+    memory_dump: bool,
+    bisect_exit: bool,  # see harness.cli.main: it holds for what goes wrong before this is called, too
     every_check: bool,
     as_json: bool,
 ) -> int:
@@ -139,6 +147,7 @@ def command(
             vnc=pause_on_fail,
             gdb=pause_on_fail,
             share_console=pause_on_fail,
+            memory_dump=memory_dump,
         )
         planned = plan(collect(map(Path, wanted["scenarios"]), wanted["seed"]), options)
         once = update_goldens or add_goldens

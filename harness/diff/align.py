@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Pairs = list[tuple[int, int]]
+Span = tuple[int, int, int, int]
 
 EXACT = 1_000_000_000  # n * m up to which the subsequence is a longest one: takes about half a second
 _BAND = 4096  # elements, at least, that may lie between two that go together where there are more
@@ -27,14 +29,14 @@ _MASKS = 64 << 20  # bytes of bit masks that are kept
 def align(a: Ints, b: Ints) -> tuple[Ints, Ints]:
     """The places that go together, both strictly ascending: `a[left[k]] == b[right[k]]` for every k."""
     found: list[tuple[Ints, Ints]] = []
+    small: Pairs = []
     todo = [(0, len(a), 0, len(b))]
     while todo:
         a0, a1, b0, b1 = todo.pop()
         if a0 == a1 or b0 == b1:
             continue
         if a1 - a0 <= _SMALL and b1 - b0 <= _SMALL:
-            pairs = _longest(a[a0:a1].tolist(), b[b0:b1].tolist())
-            found.append(_shifted(pairs, a0, b0))
+            small += [(a0 + i, b0 + j) for i, j in _longest(a[a0:a1].tolist(), b[b0:b1].tolist())]
             continue
         head = _common(a[a0:a1], b[b0:b1])
         tail = _common(a[a0 + head : a1][::-1], b[b0 + head : b1][::-1])
@@ -43,18 +45,18 @@ def align(a: Ints, b: Ints) -> tuple[Ints, Ints]:
         a0, a1, b0, b1 = a0 + head, a1 - tail, b0 + head, b1 - tail
         if a0 == a1 or b0 == b1:
             continue
-        pairs = _between(a[a0:a1], b[b0:b1])
-        left, right = _shifted(pairs[0], a0, b0)
+        pairs, anchors = _between(a[a0:a1], b[b0:b1])
+        left, right = _shifted(pairs, a0, b0)
         found.append((left, right))
-        if pairs[1]:  # anchors: what lies between two of them is still to be done
-            todo += gaps(left, right, a0, a1, b0, b1)
-    left = np.concatenate([pair[0] for pair in found]) if found else np.zeros(0, np.int64)
-    right = np.concatenate([pair[1] for pair in found]) if found else np.zeros(0, np.int64)
+        if anchors:  # anchors: what lies between two of them is still to be done
+            single, more = gaps(left, right, (a0, a1, b0, b1))
+            same = a[single[0]] == b[single[1]]
+            found.append((single[0][same], single[1][same]))
+            todo += more
+    found.append(_shifted(small, 0, 0))
+    left, right = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
     order = np.argsort(left, kind="stable")
     return left[order], right[order]
-
-
-Pairs = list[tuple[int, int]]
 
 
 def _shifted(pairs: Pairs, a0: int, b0: int) -> tuple[Ints, Ints]:
@@ -62,14 +64,15 @@ def _shifted(pairs: Pairs, a0: int, b0: int) -> tuple[Ints, Ints]:
     return both[:, 0] + a0, both[:, 1] + b0
 
 
-def gaps(left: Ints, right: Ints, a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int, int, int]]:
-    """The parts between matched places in which both sides have something."""
-    a_from, a_to = np.append(a0, left + 1), np.append(left, a1)
-    b_from, b_to = np.append(b0, right + 1), np.append(right, b1)
-    both = np.flatnonzero((a_from < a_to) & (b_from < b_to))
-    return list(
-        zip(a_from[both].tolist(), a_to[both].tolist(), b_from[both].tolist(), b_to[both].tolist(), strict=True)
-    )
+def gaps(left: Ints, right: Ints, span: Span) -> tuple[tuple[Ints, Ints], list[Span]]:
+    """The parts between matched places in which both sides have something: those of one by one, and the others."""
+    a0, a1, b0, b1 = span
+    ends = np.append(a0, left + 1), np.append(left, a1), np.append(b0, right + 1), np.append(right, b1)
+    long_a, long_b = ends[1] - ends[0], ends[3] - ends[2]
+    single = (long_a == 1) & (long_b == 1)
+    more = np.flatnonzero((long_a > 0) & (long_b > 0) & ~single)
+    spans = list(zip(*(end[more].tolist() for end in ends), strict=True))
+    return (ends[0][single], ends[2][single]), spans
 
 
 def _common(a: Ints, b: Ints) -> int:
@@ -95,8 +98,8 @@ def _between(a: Ints, b: Ints) -> tuple[Pairs, bool]:
 
 def _unique(a: Ints, b: Ints) -> Pairs:
     """Patience: what is in both exactly once, the longest chain of it."""
-    words_a, first_a, count_a = np.unique(a, return_index=True, return_counts=True)
-    words_b, first_b, count_b = np.unique(b, return_index=True, return_counts=True)
+    _, first_a, count_a = np.unique(a, return_index=True, return_counts=True)
+    _, first_b, count_b = np.unique(b, return_index=True, return_counts=True)
     # Both hold the same words, in the same order.
     once = np.flatnonzero((count_a == 1) & (count_b == 1))
     return _chain(first_a[once], first_b[once])

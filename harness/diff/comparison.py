@@ -11,15 +11,16 @@ import numpy as np
 
 from harness.console.safe import safe
 from harness.diff import signature as signed
-from harness.diff.align import Ints, align, gaps, runs
+from harness.diff.align import Ints, Span, align, gaps, runs
 from harness.diff.boots import pair_boots
-from harness.diff.model import Comparison, Difference, Kind, Picture, Stream
+from harness.diff.model import Comparison, Difference, Kind, Picture, Row, Stream
 from harness.diff.prepared import Numbers, Prepared, prepare
 from harness.diff.rules import DEFAULT_RULES, Rules
 
 KEPT = 10_000  # differences that are listed; more are counted
 _SLOWER, _SLOWER_MS = 1.5, 20.0  # on a virtual clock; small beside any deadline, large beside what one commit costs
 _SHOWN = 120  # characters of a marker in a sentence
+_BEFORE, _BEHIND = 4, 8  # markers about the first difference
 _TAIL = ("crash", "hang")
 
 
@@ -31,9 +32,9 @@ class _Found(NamedTuple):
     kind: Kind
     a: int
     b: int
-    count: int = 1
-    other: int = 0  # of what is slower: how long in A; b's time is `more`
-    more: int = 0
+    size: int = 1  # markers in a row
+    other: int = 0  # of what is slower: guest microseconds in A …
+    more: int = 0  # … and in B
     whole: bool = False  # a boot
 
 
@@ -63,7 +64,7 @@ class _Comparer:
         found.sort(key=lambda one: (one.boot, one.at))
         counts: Counter[Kind] = Counter()
         for one in found:
-            counts[one.kind] += 1 if one.whole else one.count
+            counts[one.kind] += 1 if one.whole else one.size
         told = [self._told(one, pictures.get(one)) for one in found[:KEPT]]
         if self._other_end():
             counts[Kind.ENDED] += 1
@@ -77,7 +78,27 @@ class _Comparer:
             dict(counts),
             sum(len(left) for left, _ in self._matched),
             told[0].signature if told else "",
+            self._around(found[0] if found else None) if told else (),
         )
+
+    def _around(self, first: _Found | None) -> tuple[Row, ...]:
+        """The markers about the first difference, side by side."""
+        a, b = self._a, self._b
+        i, j = (len(a.places), len(b.places)) if first is None else (first.a, first.b)
+        a0, b0 = max(i - _BEFORE, 0), max(j - _BEFORE, 0)
+        a1, b1 = min(i + _BEHIND, len(a.places)), min(j + _BEHIND, len(b.places))
+        left, right = (side + start for side, start in zip(align(a.keys[a0:a1], b.keys[b0:b1]), (a0, b0), strict=True))
+        nothing = left[:0]
+        anchors, changed = self._changed(left, right, (a0, a1, b0, b1), nothing, nothing)
+        other = set(changed[0].tolist())
+        rows: list[Row] = []
+        for one, two in [*zip(*(side.tolist() for side in anchors), strict=True), (a1, b1)]:
+            rows += [Row(a.place(n), None, "<") for n in range(a0, one)]
+            rows += [Row(None, b.place(n), ">") for n in range(b0, two)]
+            if one < a1 and two < b1:
+                rows.append(Row(a.place(one), b.place(two), "~" if one in other else " "))
+            a0, b0 = one + 1, two + 1
+        return tuple(rows)
 
     # ---- one pair of boots -----------------------------------------------------------------------------------------
 
@@ -140,7 +161,7 @@ class _Comparer:
         return out[0], out[1]
 
     def _changed(
-        self, left: Ints, right: Ints, span: tuple[int, int, int, int], moved_a: Ints, moved_b: Ints
+        self, left: Ints, right: Ints, span: Span, moved_a: Ints, moved_b: Ints
     ) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
         """All pairs of places that go together, and those among them that are the same event with another value."""
         gone_a, gone_b = np.zeros(span[1] + 1, bool), np.zeros(span[3] + 1, bool)
@@ -148,13 +169,11 @@ class _Comparer:
         kept: list[tuple[Ints, Ints]] = []
         for ours, theirs in ((self._a.near, self._b.near), (self._a.heads, self._b.heads)):
             more_a, more_b = [left], [right]
-            for a0, a1, b0, b1 in gaps(left, right, *span):
-                if a1 - a0 == 1 == b1 - b0:
-                    if ours[a0] != theirs[b0] or gone_a[a0] or gone_b[b0]:
-                        continue
-                    more_a.append(np.array([a0]))
-                    more_b.append(np.array([b0]))
-                    continue
+            single, wide = gaps(left, right, span)
+            alike = (ours[single[0]] == theirs[single[1]]) & ~gone_a[single[0]] & ~gone_b[single[1]]
+            more_a.append(single[0][alike])
+            more_b.append(single[1][alike])
+            for a0, a1, b0, b1 in wide:
                 in_a, in_b = a0 + np.flatnonzero(~gone_a[a0:a1]), b0 + np.flatnonzero(~gone_b[b0:b1])
                 one, other = align(ours[in_a], theirs[in_b])
                 more_a.append(in_a[one])
@@ -227,7 +246,7 @@ class _Comparer:
     def _told(self, one: _Found, pictures: tuple[Picture, Picture] | None) -> Difference:
         what, line = self._words(one, pictures)
         places = self._a.place(one.a), self._b.place(one.b)
-        return Difference(one.kind, *places, one.count, what, line, self._boots[one.boot], pictures)
+        return Difference(one.kind, *places, one.size, what, line, self._boots[one.boot], pictures)
 
     def _words(self, one: _Found, pictures: tuple[Picture, Picture] | None) -> tuple[str, str]:
         """A sentence and a signature."""
@@ -236,27 +255,23 @@ class _Comparer:
             pair = self._boots[one.boot]
             number = (pair[0] if pair[0] is not None else pair[1] or 0) + 1
             run = "A, not in B" if kind is Kind.MISSING else "B, not in A"
-            return f"boot {number} ({_plural(one.count)}) is in {run}", f"{kind} boot"
+            return f"boot {number} ({_plural(one.size)}) is in {run}", f"{kind} boot"
         if pictures is not None:
             name = safe(pictures[0].name, _SHOWN)
             return f"the pixels of {name}", f"{kind} {signed.words(name)}"
         if kind is Kind.CHANGED:
-            fields = signed.changed_fields(a.forms[one.a], b.forms[one.b])
-            told = ", ".join(
-                f"{'field ' if n.isdecimal() else ''}{safe(n, 40)} {safe(x, 60) or '(none)'} -> {safe(y, 60) or '(none)'}"
-                for n, x, y in fields
-            )
-            return f"{told or 'text'}: {self._text(a, one.a)}", f"{kind} {signed.changes(a.forms[one.a], b.forms[one.b])}"
+            ours, theirs = a.form(one.a), b.form(one.b)
+            told = ", ".join(_field(*field) for field in signed.changed_fields(ours, theirs))
+            return f"{told or 'text'}: {self._text(a, one.a)}", f"{kind} {signed.changes(ours, theirs)}"
         if kind is Kind.SLOWER:
-            name = signed.event(b.forms[one.b])
-            what = f"{self._text(b, one.b)} came after {one.more / 1000:.3f} ms of guest time, in A after {one.other / 1000:.3f}"
-            return what, f"{kind} {name}"
+            took = f"after {one.more / 1000:.3f} ms of guest time, in A after {one.other / 1000:.3f} ms"
+            return f"{self._text(b, one.b)} came {took}", f"{kind} {signed.event(b.form(one.b))}"
         if kind is Kind.MOVED:
             what = f"{self._text(a, one.a)} came in another place"
-            return what, f"{kind} {signed.event(a.forms[one.a])}"
+            return what, f"{kind} {signed.event(a.form(one.a))}"
         side, at = (a, one.a) if kind is Kind.MISSING else (b, one.b)
-        text, name = self._text(side, at), signed.event(side.forms[at])
-        more = f" and {_plural(one.count - 1)} behind it" if one.count > 1 else ""
+        text, name = self._text(side, at), signed.event(side.form(at))
+        more = f" and {_plural(one.size - 1)} behind it" if one.size > 1 else ""
         if kind is Kind.MISSING:
             instead = self._instead(b, one.b, self._boots[one.boot][1])
             return f"{text}{more}; instead {instead[0]}", f"{kind} {name}, instead {instead[1]}"
@@ -267,8 +282,8 @@ class _Comparer:
 
     def _instead(self, side: Prepared, at: int, boot: int | None) -> tuple[str, str]:
         if boot is not None and at < side.boots[boot][1]:
-            return self._text(side, at), signed.event(side.forms[at])
-        return ("the end of the boot", "the end") if at < len(side.forms) else ("nothing more", "the end")
+            return self._text(side, at), signed.event(side.form(at))
+        return ("the end of the boot", "the end") if at < len(side.places) else ("nothing more", "the end")
 
     def _text(self, side: Prepared, at: int) -> str:
         return safe(side.stream.markers[side.place(at)].text, _SHOWN)
@@ -278,10 +293,10 @@ class _Comparer:
         ending = self._b.stream.ending
         if ending is None or ending.kind not in _TAIL or not self._other_end() or first.kind is Kind.ENDED:
             return first.signature
-        boot = first.boot[1]
-        number = next((n for n, pair in enumerate(self._boots) if pair == first.boot), -1)
+        number = self._boots.index(first.boot) if first.boot in self._boots else -1
         last = self._last.get(number, -1)
-        if boot != len(self._b.boots) - 1 or (last >= 0 and self._b.place(last) >= first.b):
+        again = last >= 0 and self._b.place(last) >= first.b
+        if again or (self._b.boots and first.boot[1] != len(self._b.boots) - 1):
             return first.signature
         if ending.kind == "hang":  # where it hung tells more than how
             return f"hang, {first.signature}"
@@ -301,7 +316,7 @@ class _Behind:
     What is missing: right behind its predecessor's partner. What is extra: right before its successor's.
     """
 
-    def __init__(self, anchors: tuple[Ints, Ints], span: tuple[int, int, int, int]) -> None:
+    def __init__(self, anchors: tuple[Ints, Ints], span: Span) -> None:
         self._anchors, self._span = anchors, span
 
     def __call__(self, place: int, side: int) -> int:
@@ -315,7 +330,7 @@ class _Behind:
 def _index(side: Prepared, offset: int) -> int:
     """How many of what is compared was printed before a place in the serial log."""
     markers = side.stream.markers
-    low, high = 0, len(side.forms)
+    low, high = 0, len(side.places)
     while low < high:
         middle = (low + high) // 2
         if markers[side.place(middle)].offset < offset:
@@ -323,6 +338,11 @@ def _index(side: Prepared, offset: int) -> int:
         else:
             high = middle
     return low
+
+
+def _field(name: str, was: str, now: str) -> str:
+    called = f"field {name}" if name.isdecimal() else safe(name, 40)
+    return f"{called} {safe(was, 60) or '(none)'} -> {safe(now, 60) or '(none)'}"
 
 
 def _plural(count: int) -> str:

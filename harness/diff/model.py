@@ -89,13 +89,24 @@ class Difference:
     picture: tuple[Picture, Picture] | None = None
 
 
+class Row(NamedTuple):
+    """Two markers side by side, by their places; None where a run has none there.
+
+    `mark` is ` ` for the same, `~` for another value, `<` for A only, `>` for B only.
+    """
+
+    a: int | None
+    b: int | None
+    mark: str
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What `harness.diff.compare` found.
 
     `differences` are in the order of the runs, at most `harness.diff.comparison.KEPT` of them; `counts` counts all.
-    `first` is the earliest, None when the runs are the same; `signature` is one line that is equal for two runs with
-    the same defect, and "" when the runs are the same. `matched` markers stand in both runs.
+    `first` is the earliest, None when the runs are the same; `around` are the markers about it. `signature` is one line
+    that is equal for two runs with the same defect, and "" when the runs are the same. `matched` markers are in both.
     """
 
     a: Stream
@@ -104,6 +115,7 @@ class Comparison:
     counts: dict[Kind, int] = field(default_factory=dict)
     matched: int = 0
     signature: str = ""
+    around: Sequence[Row] = ()
 
     @property
     def first(self) -> Difference | None:

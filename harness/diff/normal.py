@@ -3,6 +3,7 @@
 By schema, else by the looks of a value and the name of its field:
 * `float` fields and decimal fractions are measured values,
 * fields called `…_us`, `…_ms`, `…_kb`, `latency`, `uptime`, `build` and so on are times, measures, or build-dependent,
+  unless the schema says `enum`,
 * `0x` and at least six hex digits, sixteen hex digits, and fields called `addr`, `rip` and so on are addresses.
 Rules put more fields on either side.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from enum import Enum, auto
 from typing import NamedTuple
 
 from harness.diff.rules import Rule, Rules
@@ -22,7 +23,7 @@ from harness.markers.types import Dialect, Marker
 
 SAME = "~"
 """What stands in a form for a value that may differ."""
-_KEPT = 200_000  # forms that are remembered: streams say the same things again and again
+_KEPT = 10_000  # kinds of events that are remembered
 
 _MEASURED = re.compile(
     r"(?:\A|_)(?:us|ms|ns|usec|msec|nsec|tsc|cycles|jiffies|kb|kib|mb|mib|fps|percent|pct|latency|ratio|per_sec|time"
@@ -33,6 +34,22 @@ _ADDRESS = re.compile(
 )
 _LOOKS = re.compile(r"0[xX][0-9A-Fa-f]{6,32}\Z|[0-9A-Fa-f]{16}\Z|[+-]?[0-9]{1,18}\.[0-9]{1,18}\Z")
 _IN_TEXT = re.compile(r"\b0[xX][0-9A-Fa-f]{6,32}\b|\b[0-9A-Fa-f]{16}\b|\b[0-9]{1,18}\.[0-9]{1,18}\b")
+
+
+_SHORTEST = 3  # characters of the shortest value that is told by its looks: 1.5
+
+
+_BUILT_IN = {("CONTROL", "READY"): (("seq", "int"), ("guest_us", "int"))}
+"""What docs/protocol.md says of a rendezvous, for logs whose schema does not."""
+
+
+class _Way(Enum):
+    """How a field is compared."""
+
+    EXACT = auto()
+    SAME = auto()  # not at all
+    LOOK = auto()  # unless it looks like an address or a measure
+    TEXT = auto()  # as text, in which such may stand
 
 
 class Form(NamedTuple):
@@ -61,34 +78,59 @@ class Normaliser:
             else:
                 self._texts.append(pattern)
         self._rules = marker_rules
-        self._types = {
+        self._types: dict[tuple[str, str], tuple[tuple[str, str], ...]] = _BUILT_IN | {
             (name, event): tuple((field.name, field.type) for field in fields)
             for name, family in schema.families.items()
             for event, fields in family.events.items()
         }
-        self.form = lru_cache(_KEPT)(self._form)
+        self._ways: dict[tuple[str, str, int, Rule | None], list[tuple[str, _Way]]] = {}
 
-    def of(self, marker: Marker) -> Form | None:
+    def key(self, marker: Marker) -> tuple[str, str, str] | None:
+        """(key, head, first value) of a marker's form, None for one that a rule ignores."""
+        text, family, event, args = marker.text, marker.family, marker.event, marker.args
+        if self._rules or self._texts or marker.dialect is not Dialect.PLAN or "=" in text or " " in text:
+            form = self.form(marker)
+            return None if form is None else (form.key, form.head, form.fields[0][2] if form.fields else "")
+        head = f"{family}:{event}"
+        if not args:
+            return head, head, ""
+        # Most markers are like this, and there are a hundred thousand of them.
+        ways = self._ways.get((family, event, len(args), None)) or self._made(family, event, len(args), None)
+        values = [
+            word if way is _Way.EXACT else SAME if way is _Way.SAME else _looked(word, in_text=False)
+            for word, (_, way) in zip(args, ways, strict=True)
+        ]
+        return f"{head}:{':'.join(values)}", head, values[0]
+
+    def form(self, marker: Marker) -> Form | None:
         """The form of *marker*, None for one that a rule ignores."""
-        return self.form(marker.text, marker.family, marker.event, marker.args, marker.dialect)
-
-    def _form(self, text: str, family: str, event: str, args: tuple[str, ...], dialect: Dialect) -> Form | None:
+        text, family, event, args = marker.text, marker.family, marker.event, marker.args
         rule = self._rule(text) if self._rules else None
         if rule is not None and rule.do == "ignore":
             return None
-        types = self._types.get((family, event), ())
         head = f"{family}:{event}"
-        fields: list[tuple[str, str, str]] = []
-        for place, word in enumerate(args):
-            name, kind = types[place] if place < len(types) else (str(place), "")
-            fields.append((name, word, self._value(word, name, kind, rule, place)))
-        if dialect is not Dialect.PLAN or "=" in text or " " in text:
-            for name, word in _tail(text, dialect):
-                fields.append((name, word, self._value(word, name, dict(types).get(name, ""), rule, -1)))
-        key = ":".join((head, *(value if name.isdecimal() else f"{name}={value}" for name, _, value in fields)))
+        ways = self._ways.get((family, event, len(args), rule)) or self._made(family, event, len(args), rule)
+        fields = [(name, word, _as(way, word)) for word, (name, way) in zip(args, ways, strict=True)]
+        parts = [value for _, _, value in fields]
+        if marker.dialect is not Dialect.PLAN or "=" in text or " " in text:
+            types = dict(self._types.get((family, event), ()))
+            for name, word in _tail(text, marker.dialect):
+                value = _as(self._way(name, types.get(name, ""), rule, -1), word)
+                fields.append((name, word, value))
+                parts.append(f"{name}={value}")
+        key = ":".join((head, *parts))
         for pattern in self._texts:
             key = _without(key, pattern)
         return Form(key, head, tuple(fields))
+
+    def _made(self, family: str, event: str, count: int, rule: Rule | None) -> list[tuple[str, _Way]]:
+        """Names of so many arguments of an event, and the way each is compared."""
+        types = self._types.get((family, event), ())
+        named = [types[place] if place < len(types) else (str(place), "") for place in range(count)]
+        ways = [(name, self._way(name, kind, rule, place)) for place, (name, kind) in enumerate(named)]
+        if len(self._ways) < _KEPT:
+            self._ways[family, event, count, rule] = ways
+        return ways
 
     def _rule(self, text: str) -> Rule | None:
         """The last rule that is about a marker."""
@@ -98,19 +140,34 @@ class Normaliser:
                 return rule
         return None
 
-    def _value(self, word: str, name: str, kind: str, rule: Rule | None, place: int) -> str:
-        """A value as it is compared."""
+    def _way(self, name: str, kind: str, rule: Rule | None, place: int) -> _Way:
+        """How a field is compared; *place* is -1 for one of a key=value tail."""
         if rule is not None and (not rule.fields or name in rule.fields or (place >= 0 and place in rule.fields)):
-            return SAME if rule.do == "normalise" else word
-        if self._exact:
-            return word
+            return _Way.SAME if rule.do == "normalise" else _Way.EXACT
+        if self._exact or kind == "enum":
+            return _Way.EXACT
         if kind == "float" or _MEASURED.search(name):
-            return SAME
-        if kind in {"int", "enum"}:
-            return word
-        if _ADDRESS.search(name) or _LOOKS.match(word):
-            return SAME
-        return _IN_TEXT.sub(SAME, word) if kind == "text" or " " in word else word
+            return _Way.SAME
+        if kind == "int":
+            return _Way.EXACT
+        if _ADDRESS.search(name):
+            return _Way.SAME
+        return _Way.TEXT if kind == "text" else _Way.LOOK
+
+
+def _as(way: _Way, word: str) -> str:
+    """A value as it is compared."""
+    if way is _Way.EXACT:
+        return word
+    return SAME if way is _Way.SAME else _looked(word, in_text=way is _Way.TEXT)
+
+
+def _looked(word: str, *, in_text: bool) -> str:
+    if len(word) < _SHORTEST:
+        return word
+    if _LOOKS.match(word):
+        return SAME
+    return _IN_TEXT.sub(SAME, word) if in_text or " " in word else word
 
 
 def _tail(text: str, dialect: Dialect) -> Iterable[tuple[str, str]]:

@@ -17,9 +17,7 @@ class Numbers:
     """Words as small numbers, the same for both streams."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, int] = {}
-        self.near: dict[tuple[str, str], int] = {}
-        self.heads: dict[str, int] = {}
+        self.words: dict[str | tuple[str, str], int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +30,20 @@ class Prepared:
     """
 
     stream: Stream
-    forms: list[Form]
+    normaliser: Normaliser
     places: Ints
     keys: Ints
     near: Ints
     heads: Ints
     times: Ints
     boots: list[tuple[int, int]]
+
+    def form(self, index: int) -> Form:
+        """What is compared as number *index*."""
+        form = self.normaliser.form(self.stream.markers[self.place(index)])
+        if form is None:
+            raise IndexError(index)  # a rule ignores it: it has no number
+        return form
 
     def place(self, index: int) -> int:
         """The place in the stream of what is compared as number *index*, which may be one behind the last."""
@@ -57,35 +62,33 @@ def prepare(stream: Stream, rules: Rules, numbers: Numbers) -> Prepared:
     normaliser = Normaliser(stream.schema, rules)
     begins = Pattern.parse(rules.boot, stream.schema.prefixes) if rules.boot else None
     times = stream.guest_us
-    forms: list[Form] = []
+    words = numbers.words
+    rows: list[tuple[int, int, int]] = []
     places: list[int] = []
     boots: list[tuple[int, int]] = []
     start, epoch = 0, None
     for place, marker in enumerate(stream.markers):
-        boot = begins is not None and begins.match_marker(marker)
-        if (boot or (epoch is not None and marker.epoch != epoch)) and len(forms) > start:
-            boots.append((start, len(forms)))
-            start = len(forms)
-        epoch = marker.epoch
-        form = normaliser.of(marker)
-        if form is not None:
-            forms.append(form)
+        if epoch != marker.epoch or (begins is not None and begins.match_marker(marker)):
+            epoch = marker.epoch
+            if len(rows) > start:
+                boots.append((start, len(rows)))
+                start = len(rows)
+        found = normaliser.key(marker)
+        if found is not None:
+            key, head, first = found
+            near = (head, first)
+            rows.append(
+                (
+                    words.setdefault(key, len(words)),
+                    words.setdefault(near, len(words)),
+                    words.setdefault(head, len(words)),
+                )
+            )
             places.append(place)
-    if len(forms) > start:
-        boots.append((start, len(forms)))
-    keys, near, heads = numbers.keys, numbers.near, numbers.heads
-    firsts = ((form.head, form.fields[0][2] if form.fields else "") for form in forms)
-    return Prepared(
-        stream,
-        forms,
-        np.array(places, np.int64),
-        np.array([keys.setdefault(form.key, len(keys)) for form in forms], np.int64),
-        np.array([near.setdefault(first, len(near)) for first in firsts], np.int64),
-        np.array([heads.setdefault(form.head, len(heads)) for form in forms], np.int64),
-        np.array([_known(times[place]) if place < len(times) else -1 for place in places], np.int64),
-        boots,
-    )
-
-
-def _known(time: int | None) -> int:
-    return -1 if time is None else time
+    if len(rows) > start:
+        boots.append((start, len(rows)))
+    keys, nears, heads = np.array(rows, np.int64).reshape(-1, 3).T.copy()
+    known = np.array([-1 if time is None else time for time in times], np.int64)
+    where = np.array(places, np.int64)
+    at = known[where] if len(known) == len(stream.markers) else np.full(len(where), -1, np.int64)
+    return Prepared(stream, normaliser, where, keys, nears, heads, at, boots)

@@ -1,27 +1,27 @@
 """What of two runs may differ: a user's rules, from a small TOML file.
 
-    version = 1
-    slower = 1.3                         # times as long, and …
-    slower_ms = 5                        # … so much longer: what counts as slower; 0: never
-    boot = "RAYOS_KIT:BOOT"              # a boot begins with this marker (plain logs have no other sign of it)
+version = 1
+slower = 1.3                         # times as long, and …
+slower_ms = 5                        # … so much longer: what counts as slower; 0: never
+boot = "RAYOS_KIT:BOOT"              # a boot begins with this marker (plain logs have no other sign of it)
 
-    [[rule]]
-    match = "RAYOS_NET:CARRIER"          # a pattern of docs/scenarios.md; of several that match the last one counts
-    do = "ignore"                        # as if it had not been printed
+[[rule]]
+match = "RAYOS_NET:CARRIER"          # a pattern of docs/scenarios.md; of several that match the last one counts
+do = "ignore"                        # as if it had not been printed
 
-    [[rule]]
-    match = "RAYOS_KIT:BOOT"
-    do = "normalise"                     # these fields count as equal: a schema's name, a key, or a place from 0
-    fields = ["version", 1]              # (default: all)
+[[rule]]
+match = "RAYOS_KIT:BOOT"
+do = "normalise"                     # these fields count as equal: a schema's name, a key, or a place from 0
+fields = ["version", 1]              # (default: all)
 
-    [[rule]]
-    match = "RAYOS_STRESS:LATENCY_SAMPLE"
-    do = "exact"                         # compare these too, though their type says that they are measured
-    fields = ["latency_us"]
+[[rule]]
+match = "RAYOS_STRESS:LATENCY_SAMPLE"
+do = "exact"                         # compare these too, though their type says that they are measured
+fields = ["latency_us"]
 
-    [[rule]]
-    match = "re:build-[0-9a-f]+"         # on text: what matches is taken for the same
-    do = "normalise"
+[[rule]]
+match = "re:build-[0-9a-f]+"         # on text: what matches is taken for the same
+do = "normalise"
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ LONGEST = 200  # characters of a signature
 _WORD = 40  # characters of one value
 _WORDS = 8  # values of one marker
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]+|\b(?=[a-fA-F]*[0-9])[0-9A-Fa-f]{6,}\b|[0-9]+(?:\.[0-9]+)*")
+_HEX = re.compile(r"(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]+\Z|(?:[A-Fa-f]{2}|[A-Fa-f]{8}|[A-Fa-f]{16})\Z")
+"""A whole value that is a hexadecimal number, though nothing says so: a byte, a checksum, a register."""
 _SPACES = re.compile(r"\s+")
 
 
@@ -36,8 +38,8 @@ def changes(one: Form, other: Form) -> str:
     parts = []
     for name, was, now in changed_fields(one, other)[:_WORDS]:
         before, after = _value(was), _value(now)
-        name = f"field {name}" if name.isdecimal() else name
-        parts.append(words(name) if before == after else f"{words(name)} {before} -> {after}")
+        called = f"field {name}" if name.isdecimal() else words(name)
+        parts.append(called if before == after else f"{called} {before} -> {after}")
     return f"{words(one.head).rstrip(':')} {', '.join(parts) or 'text'}"
 
 
@@ -50,6 +52,6 @@ def changed_fields(one: Form, other: Form) -> Sequence[tuple[str, str, str]]:
 
 
 def _value(word: str) -> str:
-    if word == SAME:
+    if word == SAME or _HEX.match(word):
         return "#"
     return words(word)[:_WORD] or "(none)"

@@ -30,6 +30,9 @@ MOST = 1_000_000  # markers of one stream; a marker takes about 700 bytes
 _NOT_ITS_OWN = MarkerFlag.ECHO | MarkerFlag.AGAIN
 _HARMED = MarkerFlag.TORN | MarkerFlag.DAMAGED
 _KMSG = re.compile(rb"(?:<[0-9]{1,3}>)?\[ *([0-9]{1,9})\.([0-9]{6})\]")
+_KMSG_LONG = 48  # bytes of it, and of what may stand between it and a marker
+_CLUSTER = "inputs/cluster.json"
+_NEWLINE = 0x0A
 _STEADY = frozenset({"virtual", "record"})
 
 
@@ -47,6 +50,8 @@ def of_bundle(path: Path) -> Stream:
     :raises harness.errors.UsageError: if it is no bundle, or damaged.
     """
     bundle = Bundle.open(path)
+    if (path / _CLUSTER).is_file():
+        raise UsageError(f"{path} is the bundle of several guests", "compare the bundles of its guests, in its folders")
     manifest = bundle.read_json("manifest.json") if (path / "manifest.json").exists() else {}
     schema_file = GuestFacts.from_json(manifest.get("facts", {})).schema_path(path)
     schema = load_schema(schema_file) if schema_file else PLAN
@@ -130,7 +135,8 @@ class _Clock:
         if marker.epoch != self._epoch:
             self._epoch = marker.epoch
             self._clock.new_boot()
-        self.times.append(self._clock.now_us if self._clock.take(marker) else line_us)
+        told = marker.family == "CONTROL" and self._clock.take(marker)
+        self.times.append(self._clock.now_us if told else line_us)
 
 
 def _bundle_markers(bundle: Bundle, parser: MarkerParser, pictures: list[Picture]) -> Iterator[Marker]:
@@ -195,7 +201,9 @@ def _verdict_ending(bundle: Bundle) -> Ending | None:
 
 def _check(verdict: Mapping[str, Any], step: object) -> str:
     checks = verdict.get("checks")
-    found = (c for c in (checks if isinstance(checks, list) else []) if isinstance(c, Mapping) and c.get("step") == step)
+    found = (
+        c for c in (checks if isinstance(checks, list) else []) if isinstance(c, Mapping) and c.get("step") == step
+    )
     return str(next(found, {}).get("what", ""))
 
 
@@ -211,7 +219,9 @@ def _mapped(path: Path) -> mmap.mmap | bytes:
 
 def _line_time(data: mmap.mmap | bytes, offset: int) -> int | None:
     """The time that the kernel's log puts in front of a line, in microseconds."""
-    window = data[max(offset - 32, 0) : offset]
+    if not offset or data[offset - 1] == _NEWLINE:
+        return None
+    window = data[max(offset - _KMSG_LONG, 0) : offset]
     found = _KMSG.match(window[window.rfind(b"\n") + 1 :]) if b"]" in window else None
     return int(found[1]) * 1_000_000 + int(found[2]) if found else None
 

@@ -37,6 +37,7 @@ class BatchOptions:
     vnc: bool = False
     gdb: bool = False
     share_console: bool = False
+    memory_dump: bool = False  # of guests that crashed or hang
     head_start: HeadStart | None = None  # the machine of the one run of this batch, on its way already
     warm: Starts | None = None  # the snapshots that runs start from
     on_start: Callable[[Context], None] | None = None
@@ -130,6 +131,7 @@ def request(item: Planned, options: BatchOptions, bundle: Path | None = None) ->
         runs_dir=options.runs_dir,
         update_goldens=options.update_goldens,
         add_goldens=options.add_goldens,
+        memory_dump=options.memory_dump,
         on_start=options.on_start,
         on_fail=options.on_fail,
         notes=options.warm.notes(item.scenario) if options.warm is not None else (),

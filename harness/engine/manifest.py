@@ -51,6 +51,7 @@ def describe_run(bundle: Bundle, request: RunRequest, facts: GuestFacts) -> dict
         "image": profile.name,
         "image_digest": next((f["sha256"] for f in files if f["sha256"]), None),
         "image_files": files,
+        "symbols": _symbols(request),
         "seed": scenario.seed,
         "clock": request.clock,
         "reproducible": facts.reproducible,
@@ -73,6 +74,13 @@ def image_files(request: RunRequest) -> list[dict[str, Any]]:
         for path in (boot.kernel, boot.initrd, boot.cdrom, *disks)
         if path is not None and path.is_file()
     ]
+
+
+def _symbols(request: RunRequest) -> dict[str, Any] | None:
+    """The file that names the guest's addresses, if there is one: triage reads it as long as it is the same."""
+    boot = request.profile.boot
+    file = boot.symbols or boot.kernel
+    return _described(file) if file is not None and file.is_file() else None
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class RunRequest:
     on_start: Callable[[Context], None] | None = None  # progress displays hook in here
     on_fail: Callable[[Context, RunVerdict], Any] | None = None  # awaited before the guest is ended (--pause-on-fail)
     notes: tuple[str, ...] = ()  # what the verdict is to say of how it was run
+    memory_dump: bool = False  # of a guest that crashed or hangs: keep its memory in the bundle
     bundle: Path | None = None  # where the evidence is to go, chosen before; None: a new folder in `runs_dir`
     conductor: Conductor | None = None  # whoever plays several runs together
 
@@ -82,6 +83,8 @@ async def play(request: RunRequest) -> RunOutcome:
         if request.conductor is not None:
             request.conductor.began(journal)
         schema_copy = bundle.keep(profile.guest.schema, "schema") if profile.guest.schema else None
+        if profile.guest.triage_rules is not None:
+            bundle.keep(profile.guest.triage_rules, "triage")
         by_host = scenario.faults is not None and scenario.faults.by_host
         facts = GuestFacts.of(profile, request.clock, schema_copy, by_host=by_host)
         target = request.make_target(profile, scenario, request.clock)

@@ -25,6 +25,7 @@ from harness.scenario.model import Scenario
 from harness.scenario.steps import CheckFrame, describe
 from harness.targets.base import Target
 from harness.timeouts import TIMEOUTS, host
+from harness.verdicts import Verdict
 
 if TYPE_CHECKING:
     from harness.clients.control import ControlLink
@@ -249,8 +250,15 @@ class Session:
         with suppress(LabError, TimeoutError):
             async with asyncio.timeout(host(TIMEOUTS.postmortem)):
                 sample = await self.target.postmortem()
-        if sample or self.evaluator.timed_out:
+        expired = self.evaluator.timed_out
+        if sample or expired:
             self.journal.append("postmortem", **sample)
+        first = self.evaluator.fatal
+        died = expired or (first is not None and first.verdict in {Verdict.CRASH, Verdict.HANG})
+        if died and sample.get("cpu") is not None and self.target.qmp is not None:
+            from harness.engine.autopsy import keep_machine
+
+            await keep_machine(self.target.qmp, sample["cpu"], self.bundle, dump=self.request.memory_dump)
 
 
 def _control_link(ctx: Context) -> ControlLink | None:

@@ -18,6 +18,7 @@ from harness.frames.oracle import render
 from harness.frames.png import load_png
 from harness.frames.result import FrameResult
 from harness.frames.types import Frame, FrameVerdict
+from harness.judge.clients_shown import ClientsShown
 from harness.judge.facts import GuestFacts
 from harness.judge.proof import ProofJudge, Trouble
 from harness.judge.remembered import against_remembered
@@ -39,12 +40,14 @@ class SceneFrames:
         self._identity = IdentityChecker()
         self._goldens = Goldens(bundle.inputs / "goldens")
         self._remembered: dict[str, Frame] = {}
+        self._clients = ClientsShown()
         self._proof = ProofJudge(proof, self._scene) if proof is not None else None
 
     def observe(self, event: Event) -> None:
         if self._proof is not None:
             self._proof.observe(event)
         self._scene.observe(event)
+        self._clients.observe(event)
         if event.kind == "remembered":
             self._remembered[str(event.data["name"])] = self.picture(event)
 
@@ -52,6 +55,7 @@ class SceneFrames:
         if self._proof is not None:
             self._proof.observe_marker(marker)
         self._scene.observe_marker(marker)
+        self._clients.observe_marker(marker)
 
     def judge(self, step: CheckFrame, event: Event) -> tuple[str, str, dict[str, Any]]:
         """Frame verdict word, reason, details.
@@ -75,6 +79,8 @@ class SceneFrames:
             return self._against_scene(step, frame, strip, expected), expected
         if strip is not None and not strip.matches:
             return strip, None
+        if step.against == "clients":
+            return self._clients.judge(frame), None
         if step.against == "remembered":
             return against_remembered(step, self._remembered.get(step.like), frame, self._facts.identity)
         if step.against == "golden":

@@ -21,6 +21,7 @@ from harness.report.journal_scan import Item, Scan, StepTime, scan
 from harness.report.pictures import Album
 from harness.report.serial_view import SerialView, describe, serial_view
 from harness.report.timeline import Timeline, draw
+from harness.report.triage_view import TriageView, triage_view
 from harness.report.words import Chip, chips, clip, label_of, plural, seconds
 from harness.verdicts import LAB, PRODUCT, Verdict
 
@@ -40,7 +41,17 @@ _MEANS = {
     Verdict.FLAKY: "Passed only on a retry.",
 }
 _PROMISES = {"identity": "identity strip", "exit_device": "exit device", "inline_control": "control on the console"}
-_FILES = ("manifest.json", "journal.jsonl", "serial.bin", "verdict.json", "junit.xml", "inputs", "frames")
+_FILES = (
+    "manifest.json",
+    "journal.jsonl",
+    "serial.bin",
+    "verdict.json",
+    "triage.json",
+    "memory.elf",
+    "junit.xml",
+    "inputs",
+    "frames",
+)
 
 
 class Fact(NamedTuple):
@@ -103,6 +114,7 @@ class Page:
     checks_met: int
     checks_total: int
     findings: list[FindingRow]
+    triage: TriageView | None
     faults: FaultView | None
     frames: FrameView
     album: Album
@@ -167,6 +179,7 @@ def gather(bundle: Bundle, verdict: RunVerdict) -> Page:
         checks_met=sum(c.status is CheckStatus.MET for c in verdict.checks),
         checks_total=len(verdict.checks),
         findings=findings,
+        triage=triage_view(bundle),
         faults=fault_view(verdict.faults, verdict.recovery),
         frames=frames,
         album=album,

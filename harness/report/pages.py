@@ -1,4 +1,4 @@
-"""The pages of one run: `junit.xml` and `report.html` in its bundle."""
+"""The pages of one run: `junit.xml` and `report.html` in its bundle, and `triage.json` where it crashed or hung."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ def write_pages(outcome: RunOutcome) -> list[tuple[Path, str]]:
     from harness.report.html import write_report
     from harness.report.junit import write_junit
     from harness.report.summary import check_lines, run_json
+    from harness.triage.run import keep
 
     bundle = outcome.bundle
+    keep(bundle, outcome.verdict)
     unwritten: list[tuple[Path, str]] = []
     try:
         write_junit(bundle.path / "junit.xml", [run_json(outcome)], [check_lines(outcome.verdict)])

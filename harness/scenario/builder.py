@@ -175,7 +175,7 @@ class ScenarioBuilder:
     def check_frame(
         self,
         name: str,
-        against: Literal["scene", "golden", "identity", "not-blank", "remembered"] = "scene",
+        against: Literal["scene", "golden", "identity", "not-blank", "remembered", "clients"] = "scene",
         *,
         like: str = "",
         crop: tuple[int, int, int, int] | None = None,

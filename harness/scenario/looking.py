@@ -61,7 +61,8 @@ class CheckFrame:
     `against` is `scene` (the computed oracle, exact), `golden` (approved pictures `goldens/<name>.png` and
     `goldens/<name>.<variant>.png` in the
     scenario's folder, masks `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only), `not-blank`
-    (anything but one colour) or `remembered` (a picture that `remember-frame` took earlier in the run).
+    (anything but one colour), `remembered` (a picture that `remember-frame` took earlier in the run) or `clients` (the
+    window of each living client, found by its strip: docs/weston.md).
     Where the guest has an identity strip it is always checked as well.
 
     With `remembered`: `like` names that picture; `crop` is the part of it to compare, x, y, w, h (all of the desktop),
@@ -71,7 +72,7 @@ class CheckFrame:
     __pydantic_config__: ClassVar = _STRICT
     do: Literal["check-frame"] = "check-frame"
     name: str
-    against: Literal["scene", "golden", "identity", "not-blank", "remembered"] = "scene"
+    against: Literal["scene", "golden", "identity", "not-blank", "remembered", "clients"] = "scene"
     like: str = ""
     crop: tuple[int, int, int, int] | None = None
     shifted: tuple[int, int] = (0, 0)

@@ -123,7 +123,7 @@ def _placed(profile: Profile) -> Profile:
             firmware_vars=place(boot.firmware_vars),
         ),
         machine=replace(machine, bios=bios, disks=tuple(disk(item) for item in machine.disks)),
-        guest=replace(guest, schema=place(guest.schema)),
+        guest=replace(guest, schema=place(guest.schema), triage_rules=place(guest.triage_rules)),
     )
 
 

@@ -51,7 +51,8 @@ async def capture(session: QmpSession, cpu: int) -> dict[str, Any]:
         "cpu": chosen.cpu,
         "registers": {name: f"{value:#x}" for name, value in registers.items()},
         "memory": [
-            {"address": f"{at:#x}", "data": base64.b64encode(data).decode("ascii")} for at, data in sorted(memory.items())
+            {"address": f"{at:#x}", "data": base64.b64encode(data).decode("ascii")}
+            for at, data in sorted(memory.items())
         ],
         "cpus": [
             {"cpu": r.cpu, "pc": f"{r.pc:#x}", "halted": r.halted, "interrupts_enabled": r.interrupts_enabled}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import LabError
@@ -20,9 +21,18 @@ async def dump_memory(session: QmpSession, file: Path) -> int:
         await session.execute(
             "dump-guest-memory", TIMEOUTS.memory_dump, paging=False, protocol=f"file:{file}", format="elf"
         )
-        file.chmod(0o600)
-        return file.stat().st_size
+        return _seal(file)
     except (LabError, OSError) as error:
-        file.unlink(missing_ok=True)
+        _remove(file)
         reason = error.what if isinstance(error, LabError) else error.strerror
         raise LabError(f"the guest's memory could not be written to {file}: {reason}", "is there room?") from error
+
+
+def _seal(file: Path) -> int:
+    file.chmod(0o600)  # whoever may read it reads what the guest knew
+    return file.stat().st_size
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink()

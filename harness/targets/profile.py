@@ -102,6 +102,7 @@ class Guest:
     confirm_pointer: str = ""
     schema: Path | None = None  # TOML schema of its own marker families
     crash_texts: tuple[str, ...] = ()  # patterns that mean the guest died
+    triage_rules: Path | None = None  # TOML rules by which its crashes are recognised, on top of the built-in ones
     exit_device: bool = False  # isa-debug-exit at 0x501
     free_words: str = ""  # kernel command line words added in the wall clock
     prove_words: str = ""  # words that turn on the proof rendezvous on COM3 (docs/protocol.md); empty: it has none

@@ -130,10 +130,16 @@ def of_machine(machine: Mapping[str, Any], program: Program | None, *, use_cfi: 
         return []
     unwinder = Unwinder(program.dwarf if program else None, arch, program.slide if program else 0, use_cfi=use_cfi)
     out: list[Frame] = []
-    for step in unwinder.walk(registers, memory):
+    for step in unwinder.walk(registers, memory, halted=_halted(machine)):
         more: dict[str, Any] = {"how": step.how, "interrupted": step.interrupted}
         out += program.frames(step.pc, exact=step.exact, **more) if program else [Frame(step.pc, "", **more)]
     return out
+
+
+def _halted(machine: Mapping[str, Any]) -> bool:
+    cpus = machine.get("cpus")
+    here = [one for one in cpus if isinstance(one, dict)] if isinstance(cpus, list) else []
+    return any(one.get("cpu") == machine.get("cpu") and one.get("halted") is True for one in here)
 
 
 def of_text(trace: Iterable[TextFrame], program: Program | None) -> list[Frame]:

@@ -31,7 +31,7 @@ class Dwarf:
     def __init__(self, stream: Any, elf: Any) -> None:
         self._stream = stream
         self.elf = elf
-        self.info = elf.get_dwarf_info() if elf.has_dwarf_info() else None
+        self.info: Any = elf.get_dwarf_info() if elf.has_dwarf_info() else None
         self._lines: dict[int, list[tuple[int, int, str, int]]] = {}
 
     @classmethod

@@ -32,7 +32,8 @@ _RULE = {
     "title": str,
 }
 _REGISTER = (
-    r"(?<![\w.])(?P<name>{names})(?:\s{{0,3}}[:=-]\s{{0,3}}(?:\d{{4}}:)?(?:0x)?|\s{{1,3}}0x)(?P<value>[0-9a-f]{{1,16}})(?![\w:+])"
+    r"(?<![\w.])(?P<name>{names})(?:\s{{0,3}}[:=-]\s{{0,3}}(?:\d{{4}}:)?(?:0x)?|\s{{1,3}}0x)"
+    r"(?P<value>[0-9a-f]{{1,16}})(?![\w:+])"
 )
 _TRACE_GROUPS = frozenset({"index", "address", "guess", "function", "offset", "size", "module", "file", "line"})
 

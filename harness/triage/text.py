@@ -154,6 +154,10 @@ class _Reader:
 
     def _take(self, line: RawLine, *, hinted: bool) -> None:
         text = self.plain(line.data)
+        if self.open is not None and len(self.open.lines) == 1 and self.open.rule.next is not None:
+            match = self.open.rule.next.search(text)
+            self._learn(self.open, match)
+            hinted = hinted and match is None  # it belongs to the line before, whatever it looks like
         begins = self._begins(text) if hinted else None
         if begins is not None:
             rule, match = begins
@@ -170,8 +174,6 @@ class _Reader:
         if self.open is None:
             return
         crash = self.open
-        if len(crash.lines) == 1 and crash.rule.next is not None:
-            self._learn(crash, crash.rule.next.search(text))
         for pattern in crash.rule.find:
             self._learn(crash, pattern.search(text))
         self._read(crash, text)
@@ -184,7 +186,9 @@ class _Reader:
         if self.open is None:
             return
         crash, self.open, self._last = self.open, None, number
-        crash.where = function_name(crash.facts.get("where", "")) or self._where(crash.trace)
+        told = function_name(crash.facts.get("where", ""))
+        blank = not told or self._rules.causes_nothing(told)
+        crash.where = (self._where(crash.trace) if blank else "") or told
         self.found.append(crash)
 
     def plain(self, data: bytes) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
 from harness.triage.dwarf import Dwarf
 
 MOST = 64  # frames: deeper ones are recursion, and its first frames tell it
+_SECTION = 32 << 20  # bytes of call frame information that are read: 10 MiB take 5 s
 _X86 = ["rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rip"]
 _ARM = [*(f"x{n}" for n in range(31)), "sp"]
 
@@ -69,14 +70,17 @@ class Unwinder:
         self._slide = slide
         self._use_cfi = use_cfi
 
-    def walk(self, registers: Mapping[str, int], memory: Memory) -> list[Step]:
-        """The frames, the innermost first; it ends where something is not known. Never raises, never loops."""
+    def walk(self, registers: Mapping[str, int], memory: Memory, *, halted: bool = False) -> list[Step]:
+        """The frames, the innermost first; it ends where something is not known. Never raises, never loops.
+
+        :param halted: the CPU waits in the instruction before its program counter.
+        """
         arch = self._arch
         values = dict(registers)
-        steps = [Step(values.get(arch.pc, 0), True, "registers")]
+        steps = [Step(values.get(arch.pc, 0), not halted, "registers")]
         while len(steps) < MOST:
             before = values.get(arch.sp, 0)
-            pc = values[arch.pc] if arch.pc in values else 0
+            pc = values.get(arch.pc, 0)
             found = self._by_cfi(values, memory, pc, exact=steps[-1].exact) if self._use_cfi else None
             how: Literal["cfi", "frame-pointer"] = "cfi"
             if found is None:
@@ -170,18 +174,36 @@ class Unwinder:
     @cached_property
     def _entries(self) -> list[Any]:
         """The functions with information, by address."""
-        if self._dwarf is None or self._dwarf.elf is None:
+        if self._dwarf is None:
             return []
         info = self._dwarf.elf.get_dwarf_info() if self._dwarf.info is None else self._dwarf.info
         out: list[Any] = []
-        for has, get in ((info.has_CFI, info.CFI_entries), (info.has_EH_CFI, info.EH_CFI_entries)):
+        for section, eh in ((info.debug_frame_sec, False), (info.eh_frame_sec, True)):
+            if section is None or section.size > _SECTION:
+                continue
             try:
-                if has():
-                    out += [e for e in get() if "initial_location" in getattr(e, "header", {}) and hasattr(e, "cie")]
+                entries = _call_frames()(section.stream, section.size, section.address, info.structs, eh).get_entries()
             except Exception:  # noqa: S112 - damaged: the other section, or frame pointers
                 continue
+            out += [e for e in entries if hasattr(e, "cie") and "initial_location" in e.header]
         return sorted(out, key=lambda entry: entry.header["initial_location"])
 
     @cached_property
     def _starts(self) -> list[int]:
         return [entry.header["initial_location"] for entry in self._entries]
+
+
+@cache
+def _call_frames() -> Any:
+    from elftools.dwarf.callframe import CallFrameInfo
+
+    class CallFrames(CallFrameInfo):
+        """GNU as marks signal frames in .debug_frame by the augmentation "S" alone, at which pyelftools 0.33 gives the
+        whole section up.
+        """
+
+        def _parse_cie_augmentation(self, header: Any, entry_structs: Any) -> Any:
+            plain = header.get("augmentation") and not set(header["augmentation"]) - set(b"SB")
+            return (b"", {}) if plain else super()._parse_cie_augmentation(header, entry_structs)
+
+    return CallFrames

@@ -11,11 +11,13 @@ SECTIONS = {
     "boot": ("benchmarks.boot", 50, 8),
     "latency": ("benchmarks.latency", 1000, 100),
     "scan": ("benchmarks.scan", 100, 10),
+    "diff": ("benchmarks.diff", 100, 5),
     "frames": ("benchmarks.frames", 100, 10),
     "proof": ("benchmarks.proof", 20, 2),
     "warm": ("benchmarks.warm", 8, 2),
 }
-"""Name: module, size of a whole measurement, size with --quick (pairs, markers, megabytes, frames, guest seconds)."""
+"""Name: module, size of a whole measurement, size with --quick (pairs, markers, megabytes, thousands of markers,
+frames, guest seconds)."""
 
 
 def main() -> int:

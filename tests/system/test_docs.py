@@ -19,6 +19,7 @@ import pytest
 from harness.cli.main import cli
 
 from .fragile import FRAGILE
+from .synthetic_history import make_series
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,7 @@ def test_an_example_of_the_documentation_runs(block: Block, surroundings: Mappin
     "page",
     [
         "README",
+        "bisect",
         "boards",
         "chaos",
         "faults",
@@ -109,6 +111,7 @@ def test_an_example_of_the_documentation_runs(block: Block, surroundings: Mappin
         "protocol",
         "reference-guest",
         "scenarios",
+        "triage",
         "verdicts",
         "wayland-client",
     ],
@@ -153,6 +156,12 @@ def commands(group: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...]
             assert found is not None
             yield from commands(found, *path, name)
 
+
+CRASHING = """version = 1
+name = "crash"
+image = "reference"
+step = [{ do = "boot" }, { do = "command", send = "crash kind=ud" }, { do = "expect", all = ["RAYOS_X:Y"] }]
+"""
 
 CONSOLE_READY = {
     "harness console debian-linux": "login:",
@@ -223,8 +232,15 @@ def test_an_example_of_the_help_texts_works(line: str, surroundings: Mapping[str
     first = ""
     if line.startswith("harness image build"):
         first = private_installation(desk)
+    elif line.startswith("harness bisect"):
+        make_series(desk / "build", 2, culprit=2)
     elif line.startswith("harness judge"):
         first = f"harness run scenarios/smoke/first-light.toml --runs-dir runs; mv runs/* {line.split()[2]}; "
+    elif line.startswith("harness triage runs"):
+        (desk / "crash.toml").write_text(CRASHING)
+        first = f"harness run crash.toml --runs-dir runs || mv runs/* {line.split()[2]}; "
+    elif line.startswith("harness triage"):
+        first = "echo 'PANIC: no memory' > serial.log; "
     elif line.startswith("harness repro"):
         (desk / "fragile.toml").write_text(FRAGILE)
         first = "harness chaos fragile.toml --seeds 1..1 --kind client-kill --faults 1 --shrink 3 || "

@@ -69,6 +69,7 @@ void execute(void *context, char *payload, struct rayos_reply *reply);
 unsigned memory_used_kb(void);
 unsigned cpu_percent(void);                         /* since the call before */
 unsigned resident_kb(pid_t pid);
+void start_first_clients(void);                     /* as many as clients= on the kernel command line says */
 void soak(struct rayos_reply *reply, uint32_t count, uint32_t seconds);
 
 #endif

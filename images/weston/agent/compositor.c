@@ -23,6 +23,7 @@ bool compositor_is_up(const void *unused)
 void start_compositor(void)
 {
     up = false;
+    unlink("/run/user/desktop");                /* made by the Weston module once the desktop is drawn */
     unlink("/run/user/wayland-0");
     unlink("/run/user/wayland-0.lock");
     pid = fork();

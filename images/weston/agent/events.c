@@ -53,7 +53,7 @@ static void take_names(void)
     while ((n = read(runtime, buffer, sizeof buffer)) > 0)
         for (char *at = buffer; at < buffer + n;) {
             const struct inotify_event *e = (const struct inotify_event *)at;
-            if (e->len && !strcmp(e->name, "wayland-0"))
+            if (e->len && !strcmp(e->name, "desktop"))
                 compositor_ready();
             at += sizeof *e + e->len;
         }

@@ -34,6 +34,7 @@ int main(void)
     start_compositor();
     if (!run_until(compositor_is_up, NULL, UP_LIMIT_US))
         rayos_marker(&kit, "FAILURE:DETECTED:compositor:%u", COMPOSITOR);
+    start_first_clients();
     rayos_ready(&kit);
     run_commands();
 }

@@ -58,21 +58,43 @@ unsigned resident_kb(pid_t pid)
     return pages * 4;
 }
 
+/* Starts clients 1 to count beside each other, as many as the screen holds; false: one did not come up. */
+static bool start_grid(uint32_t count, uint32_t rate)
+{
+    bool all = true;
+    for (uint32_t id = 1; id <= count; id++) {
+        struct client *c = &clients[id];
+        uint32_t i = id - 1, place[5] = { i % ACROSS * STEP_X, i / ACROSS % DOWN * STEP_Y, WIDTH, HEIGHT, rate };
+        memcpy(c->place, place, sizeof place);
+        *c->program = 0;
+        all = start_client(id) && run_until(client_is_settled, &id, 20 * SECOND_US) && c->mapped && all;
+    }
+    return all;
+}
+
+void start_first_clients(void)
+{
+    char line[2048] = "";
+    uint32_t count = 0;
+    FILE *file = fopen("/proc/cmdline", "re");
+    if (file) {
+        if (fgets(line, sizeof line, file))
+            line[strcspn(line, "\n")] = 0;
+        fclose(file);
+    }
+    if (rayos_number(line, "clients", &count) && count <= ACROSS * DOWN)
+        start_grid(count, SOAK_RATE);
+}
+
 void soak(struct rayos_reply *r, uint32_t count, uint32_t seconds)
 {
-    bool pass = true;
+    bool pass;
     if (count_clients()) {
         rayos_refuse(r, "state", "clients");
         return;
     }
     rayos_marker(&kit, "SOAK:START:%u:%u", count, seconds);
-    for (uint32_t id = 1; id <= count; id++) {
-        struct client *c = &clients[id];
-        uint32_t i = id - 1, place[5] = { i % ACROSS * STEP_X, i / ACROSS % DOWN * STEP_Y, WIDTH, HEIGHT, SOAK_RATE };
-        memcpy(c->place, place, sizeof place);
-        *c->program = 0;
-        pass = start_client(id) && run_until(client_is_settled, &id, 20 * SECOND_US) && c->mapped && pass;
-    }
+    pass = start_grid(count, SOAK_RATE);
     cpu_percent();
     for (uint32_t second = 0; second < seconds; second++) {
         uint32_t before[CLIENT_LAST + 1] = { 0 }, shown = 0;

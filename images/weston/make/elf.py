@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 
 _SECTION, _DYNAMIC = struct.Struct("<IIQQQQIIQQ"), struct.Struct("<qQ")
+_SIGNED = b"~Module signature appended~\n"
 _DT_NEEDED, _SHT_DYNAMIC = 1, 6
 
 
@@ -32,6 +33,15 @@ def module_info(data: bytes) -> dict[str, str]:
             texts = data[offset : offset + size].decode("utf-8", "replace").split("\0")
             return dict(text.split("=", 1) for text in texts if "=" in text)
     return {}
+
+
+def without_signature(module: bytes) -> bytes:
+    """A kernel module without what was appended to sign it (Linux, scripts/sign-file.c)."""
+    if not module.endswith(_SIGNED):
+        return module
+    end = len(module) - len(_SIGNED) - 12
+    (length,) = struct.unpack_from(">I", module, end + 8)
+    return module[: end - length]
 
 
 def _sections(data: bytes) -> Iterator[tuple[str, int, int, int, int]]:

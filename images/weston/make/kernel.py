@@ -8,6 +8,7 @@ import struct
 from apt import BuildError
 
 _SETUP_SECTS, _MAGIC, _PAYLOAD = 0x1F1, 0x202, 0x248  # Linux, Documentation/arch/x86/boot.rst
+_SEGMENT, _PT_LOAD = struct.Struct("<IIQQQQQQ"), 1
 
 
 def vmlinux(image: bytes) -> bytes:
@@ -23,4 +24,26 @@ def vmlinux(image: bytes) -> bytes:
     if payload[:6] != b"\xfd7zXZ\0":
         raise BuildError(f"the kernel is packed with something else than xz: it begins with {payload[:6].hex()}")
     # What follows the stream is the length, which the unpacker in the kernel's head wants.
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(payload)
+    return _packed(lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(payload))
+
+
+def _packed(elf: bytes) -> bytes:
+    """The ELF file with its segments one behind the other: no gaps, no sections, no zeros at a segment's end.
+
+    The zeros are .bss and the like, which the kernel's own unpacker wants to have in the file; a loader makes them itself.
+    """
+    start, count = struct.unpack_from("<Q", elf, 32)[0], struct.unpack_from("<H", elf, 56)[0]
+    headers = [_SEGMENT.unpack_from(elf, start + index * _SEGMENT.size) for index in range(count)]
+    bodies, table = bytearray(), bytearray()
+    first = 64 + count * _SEGMENT.size
+    for kind, flags, offset, virtual, physical, size, memory, _ in headers:
+        body = elf[offset : offset + size]
+        if kind == _PT_LOAD:
+            body = body.rstrip(b"\0")
+        table += _SEGMENT.pack(kind, flags, first + len(bodies), virtual, physical, len(body), memory, 4)
+        bodies += body + bytes(-len(body) % 16)
+    head = bytearray(elf[:64])
+    struct.pack_into("<Q", head, 32, 64)  # segment headers follow; no section headers
+    struct.pack_into("<Q", head, 40, 0)
+    struct.pack_into("<HHH", head, 58, 0, 0, 0)
+    return bytes(head + table + bodies)

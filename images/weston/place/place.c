@@ -1,42 +1,50 @@
-/* A Weston module that puts a window where its client asks, which xdg-shell has no request for: an application id that ends in
- * "@X,Y" names the place of its content. Everything else is left to the desktop shell. */
+/* A Weston module with two jobs that no protocol does:
+ * - It puts a window where its client asks: an application id that ends in "@X,Y" names the place of its content. All else is left
+ *   to the desktop shell.
+ * - It tells the agent that the desktop is drawn: the file "desktop" in the runtime directory. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <libweston/libweston.h>
 #include <libweston-desktop/libweston-desktop.h>
 
 struct watch {
-    struct wl_listener commit, destroy;
+    struct wl_listener destroy;
     bool placed;
 };
-
-static void on_commit(struct wl_listener *listener, void *data)
-{
-    struct watch *w = wl_container_of(listener, w, commit);
-    struct weston_surface *surface = data;
-    int x, y;
-    if (w->placed || !weston_surface_is_desktop_surface(surface) || !weston_surface_is_mapped(surface))
-        return;
-    /* Not before its first buffer, when the shell has put it somewhere; this comes right after that, before it is drawn. */
-    w->placed = true;
-    const char *id = weston_desktop_surface_get_app_id(weston_surface_get_desktop_surface(surface));
-    const char *at = id ? strrchr(id, '@') : NULL;
-    if (!at || sscanf(at, "@%d,%d", &x, &y) != 2)
-        return;
-    struct weston_view *view;
-    wl_list_for_each(view, &surface->views, surface_link)
-        weston_view_set_position(view, x, y);
-    weston_compositor_schedule_repaint(surface->compositor);
-}
 
 static void on_destroy(struct wl_listener *listener, void *data)
 {
     struct watch *w = wl_container_of(listener, w, destroy);
     (void)data;
-    wl_list_remove(&w->commit.link);
     wl_list_remove(&w->destroy.link);
     free(w);
+}
+
+/* A surface's place was worked out, for the next frame: whatever the shell chose, it is another before that is drawn. Once the window
+ * is mapped the shell has chosen for the last time, and who moves it then is the user. */
+static void on_transform(struct wl_listener *unused, void *data)
+{
+    struct weston_surface *surface = data;
+    struct wl_listener *listener = wl_signal_get(&surface->destroy_signal, on_destroy);
+    (void)unused;
+    if (!listener || !weston_surface_is_desktop_surface(surface))
+        return;
+    struct watch *w = wl_container_of(listener, w, destroy);
+    const char *id = weston_desktop_surface_get_app_id(weston_surface_get_desktop_surface(surface));
+    const char *at = id ? strrchr(id, '@') : NULL;
+    struct weston_view *view;
+    int x, y;
+    if (w->placed || !at || sscanf(at, "@%d,%d", &x, &y) != 2)
+        return;
+    w->placed = true;               /* also for the signal that comes out of this */
+    wl_list_for_each(view, &surface->views, surface_link) {
+        weston_view_set_position(view, x, y);
+        weston_view_update_transform(view);
+    }
+    w->placed = weston_surface_is_mapped(surface);
 }
 
 static void on_surface(struct wl_listener *listener, void *data)
@@ -46,13 +54,31 @@ static void on_surface(struct wl_listener *listener, void *data)
     (void)listener;
     if (!w)
         return;
-    w->commit.notify = on_commit;
     w->destroy.notify = on_destroy;
-    wl_signal_add(&surface->commit_signal, &w->commit);
     wl_signal_add(&surface->destroy_signal, &w->destroy);
 }
 
-static struct wl_listener surfaces = { .notify = on_surface };
+static struct weston_output *output;        /* the first screen */
+
+/* The background is a client's surface, and no window, that covers the screen. */
+static void on_frame(struct wl_listener *listener, void *data)
+{
+    struct weston_view *view;
+    char path[128];
+    (void)data;
+    wl_list_for_each(view, &output->compositor->view_list, link) {
+        struct weston_surface *s = view->surface;
+        if (!s->resource || weston_surface_is_desktop_surface(s) || s->width < output->width || s->height < output->height)
+            continue;
+        snprintf(path, sizeof path, "%s/desktop", getenv("XDG_RUNTIME_DIR"));
+        close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        wl_list_remove(&listener->link);
+        wl_list_init(&listener->link);
+        return;
+    }
+}
+
+static struct wl_listener surfaces = { .notify = on_surface }, transforms = { .notify = on_transform }, frames = { .notify = on_frame };
 
 WL_EXPORT int wet_module_init(struct weston_compositor *compositor, int *argc, char *argv[]);
 WL_EXPORT int wet_module_init(struct weston_compositor *compositor, int *argc, char *argv[])
@@ -60,5 +86,10 @@ WL_EXPORT int wet_module_init(struct weston_compositor *compositor, int *argc, c
     (void)argc;
     (void)argv;
     wl_signal_add(&compositor->create_surface_signal, &surfaces);
-    return 0;
+    wl_signal_add(&compositor->transform_signal, &transforms);
+    wl_list_for_each(output, &compositor->output_list, link) {
+        wl_signal_add(&output->frame_signal, &frames);
+        return 0;
+    }
+    return -1;              /* without a screen the agent would wait for ever */
 }
