@@ -86,7 +86,7 @@ class TextCrash:
 def find_crashes(stream: BinaryIO, rules: Rules, begin: int = 0, end: int | None = None) -> list[TextCrash]:
     """All crashes that *rules* recognise from byte *begin* of *stream* to *end*, in order, at most 50.
 
-    Lines are numbered from the first that is read. 28 MB of ordinary lines take 0.2 s.
+    Lines are numbered from the first that is read. 28 MB of ordinary lines took 0.8 s on two busy cores.
     """
     reader = _Reader(rules)
     for offset, number, text in _blocks(stream, begin, end):

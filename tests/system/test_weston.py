@@ -89,9 +89,14 @@ def test_every_end_of_a_client_is_told_with_its_cause_and_the_others_go_on(play:
 def test_what_the_agent_cannot_do_it_refuses_with_the_reason_of_the_protocol(play: Play) -> None:
     scenario = ScenarioBuilder("refused", image="weston").boot(timeout=BOOT)
     for command, reason in (
-        ("dance id=1", "verb"), ("create id=1 x=0 y=0 w=240", "argument"), ("create id=1 x=0 y=0 w=240 h=160 z=1", "argument"),
-        ("kill id=9", "id"), ("crash kind=nothing", "argument"), ("frames  n=1", "syntax"), ("demo id=1 name=none", "argument"),
-    ):  # fmt: skip
+        ("dance id=1", "verb"),
+        ("create id=1 x=0 y=0 w=240", "argument"),
+        ("create id=1 x=0 y=0 w=240 h=160 z=1", "argument"),
+        ("kill id=9", "id"),
+        ("crash kind=nothing", "argument"),
+        ("frames  n=1", "syntax"),
+        ("demo id=1 name=none", "argument"),
+    ):
         scenario.command(command, refused=reason)
     outcome = play(scenario)
     assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
@@ -107,3 +112,18 @@ def test_the_image_is_built_to_the_same_bytes_twice_and_its_manifest_tells_the_p
         assert all(len(package["sha256"]) == 64 and package["version"] for package in manifest["packages"])
         made.append(manifest)
     assert made[0] == made[1]
+
+
+def test_in_the_virtual_clock_two_boots_to_four_clients_print_the_same_bytes(play: Play, tmp_path: Path) -> None:
+    cmdline = json.dumps(f"{find_image('weston').boot.cmdline} clients=4")
+    (tmp_path / "boots.toml").write_text(
+        f'version = 1\nname = "boots"\nimage = "weston"\nclock = "virtual"\nset = {{ "boot.cmdline" = {cmdline} }}\n'
+        f'[[step]]\ndo = "boot"\ntimeout = {BOOT}\n'
+        '[[step]]\ndo = "check-frame"\nname = "four"\nagainst = "clients"\n'
+    )
+    (scenario,) = collect([tmp_path / "boots.toml"])
+    outcomes = [play(scenario) for _ in range(2)]
+    assert [o.verdict.verdict for o in outcomes] == [Verdict.PASS] * 2, [o.verdict.first_cause for o in outcomes]
+    first, second = ((o.bundle.path / "serial.bin").read_bytes() for o in outcomes)
+    assert b"RAYOS_SOAK:CLIENT_CREATED:4" in first
+    assert first == second

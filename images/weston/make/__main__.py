@@ -1,4 +1,4 @@
-"""Makes build/vmlinux and build/initrd.cpio of Debian packages and our own sources: no root, no loop mount, the same bytes each time.
+"""Makes build/vmlinux and build/initrd.cpio of Debian packages and our own sources: no root, the same bytes each time.
 
 Standard library only, so that any Python 3.11 will do: python3 make [--locked | --lock]
 """

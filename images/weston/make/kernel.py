@@ -30,7 +30,7 @@ def vmlinux(image: bytes) -> bytes:
 def _packed(elf: bytes) -> bytes:
     """The ELF file with its segments one behind the other: no gaps, no sections, no zeros at a segment's end.
 
-    The zeros are .bss and the like, which the kernel's own unpacker wants to have in the file; a loader makes them itself.
+    The zeros are .bss and the like: the kernel's own unpacker wants them in the file, a loader makes them itself.
     """
     start, count = struct.unpack_from("<Q", elf, 32)[0], struct.unpack_from("<H", elf, 56)[0]
     headers = [_SEGMENT.unpack_from(elf, start + index * _SEGMENT.size) for index in range(count)]

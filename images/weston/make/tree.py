@@ -80,7 +80,7 @@ def image_tree(
     elves |= _libraries(root, elves)
     nodes |= {path: cpio.file(data, executable=True) for path, data in elves.items()}
     nodes |= {_place(path): cpio.file((root / path).read_bytes()) for path in _matching(root, contents["files"])}
-    # Without their signatures, which Debian's kernel does not insist on and which take it 25 ms each to verify under TCG.
+    # Without their signatures: Debian's kernel does not insist on them, and verifying takes time under TCG.
     nodes |= {f"modules/{name}.ko": cpio.file(elf.without_signature(data)) for name, data in modules}
     nodes["modules/order"] = cpio.file("".join(f"{name}\n" for name, _ in modules).encode())
     return nodes
@@ -122,7 +122,7 @@ def _is_any(path: str, patterns: list[str]) -> bool:
 
 def _place(path: str) -> str:
     """Where a package's path is in the image: /bin and /lib are links into /usr."""
-    return path if path.split("/")[0] not in {"bin", "lib", "lib64"} else f"usr/{path}"
+    return path if path.split("/", maxsplit=1)[0] not in {"bin", "lib", "lib64"} else f"usr/{path}"
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
