@@ -1,5 +1,6 @@
-"""For all tests: property tests are the same each time, unless a seed is given (`scripts/test --full` rotates it), and a
-slow host fails none of them.
+"""For all tests: property tests are the same each time, unless a seed is given (`scripts/test --full` rotates it).
+
+A slow host fails none of them.
 """
 
 import os
