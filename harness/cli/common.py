@@ -61,7 +61,7 @@ def run_guarded(command: click.Command) -> int:
     with `--json`).
     """
     try:
-        result = command.main(standalone_mode=False)
+        result = command.main(prog_name="harness", standalone_mode=False)
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
