@@ -5,7 +5,15 @@ A slow host fails none of them.
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("harness", deadline=None, derandomize="HARNESS_TEST_SEED" not in os.environ)
 settings.load_profile("harness")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A long test may take longer than the limit of pyproject.toml, which is there for those that hang."""
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))

@@ -233,7 +233,8 @@ class Injector:
         fault, journal = armed.fault, self._ctx.journal
         armed.fired += 1
         armed.due += fault.when.every
-        journal.append("fault.begin", name=fault.name, n=armed.fired, fault=fault.do.kind)
+        began = self._ctx.evaluator.clock.total_us
+        journal.append("fault.begin", name=fault.name, n=armed.fired, fault=fault.do.kind, guest_us=began)
         try:
             act = act_of(fault.do.kind)
             done = await act.inject(self.world, fault.do, armed.resolved.stream)

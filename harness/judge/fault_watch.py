@@ -84,6 +84,7 @@ class FaultWatch:
         self._begun: list[Fault] = []  # a second one, where the machine stands still while the first waits for it
         self._meanwhile: list[Marker] = []  # since a fault was begun: whose they are is not known yet
         self._explained: dict[str, Pattern] = {}  # what the faults so far may make the guest say
+        self._began_us: int | None = None  # guest time at which the last fault was begun
         self._last_command = ""
         self._by_guest_time = False  # so far
         self._phase = "boot"
@@ -116,6 +117,7 @@ class FaultWatch:
         match event.kind:
             case "fault.begin":
                 self._begun.append(self._faults[str(event.data["name"])])
+                self._began_us = event.guest_us
             case "fault.injected":
                 self._injected(event)
             case "fault.failed":
@@ -226,7 +228,9 @@ class FaultWatch:
         fault, done = self._faults[str(event.data["name"])], event.data["done"]
         ids = tuple(int(i) for i in done.get("ids", ()))
         frame = event.data.get("frame")
-        firing = Firing(fault, int(event.data["n"]), ids, self._now(event), int(frame) if frame else None, self._phase)
+        now = self._now(event)
+        at = self._began_us if self._began_us is not None and self._began_us <= now else now
+        firing = Firing(fault, int(event.data["n"]), ids, at, int(frame) if frame else None, self._phase)
         recover = fault.recover
         detects = list(_patterns(recover, "detected", fault.do.detects, ids))
         if recover is not None:
@@ -248,6 +252,14 @@ class FaultWatch:
                 self._destroyed(marker)
             self._see(firing, marker, True)
         self._settle()
+        if self._clock.now_us is None:
+            return
+        if firing in self._noticed:  # while it was injected, which ends at an instant that is known
+            firing.detected = now
+        if firing in self._ended:
+            firing.recovered = now
+        self._noticed = [f for f in self._noticed if f is not firing]
+        self._ended = [f for f in self._ended if f is not firing]
 
     def _done(self, name: str) -> None:
         self._begun = [fault for fault in self._begun if fault.name != name]

@@ -63,7 +63,7 @@ def test_a_fault_that_was_noticed_and_recovered_from_is_a_pass_with_its_row_in_t
     verdict = _Run(_KILL).injects(_DIES, us=100).ready(200).prints(_BACK).ready(300).verdict()
     assert verdict.verdict is Verdict.PASS
     (row,) = verdict.faults
-    assert (row["at"], row["detected"], row["recovered"], row["phase"]) == (100, 200, 300, "boot")
+    assert (row["at"], row["detected"], row["recovered"], row["phase"]) == (100, 100, 300, "boot")
     assert row["evidence"] == [_DIES, _BACK]
 
 

@@ -7,6 +7,7 @@ instruction. Every image has its commit's number behind its end, so that no two 
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Collection
@@ -80,7 +81,7 @@ def make(
     _git(folder, "fast-import", "--quiet", given=bytes(stream))
     _git(folder, "checkout", "--quiet", "main")
     listed = _git(folder, "rev-list", "--reverse", "main").split()
-    return Synthetic(folder, listed, f"{sys.executable} build.py")
+    return Synthetic(folder, listed, f"{shlex.quote(sys.executable)} build.py")
 
 
 def make_series(folder: Path, count: int, culprit: int) -> list[Path]:
