@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections import deque
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from harness.clients.wayland.objects import Side
 from harness.clients.wayland.protocol import Kind, standard
 from harness.clients.wayland.session import Session
 from harness.clients.wayland.tunnel import TunnelTransport
+from harness.clients.words import UnknownSceneError
 from tests.clients.wayland import strategies
 
 from .host_client import FIRST, GLOBALS, HostClient, Window, assert_computed, pattern, striped
@@ -338,7 +340,8 @@ async def assert_neighbour(session, *, alone):
     assert reply.ok
     if alone:
         assert reply.words["windows"] == "1"
-        await assert_computed(session, "the neighbour", counted=False)  # of what the talker damaged nothing is known
+        with suppress(UnknownSceneError):  # after random requests whose consequences the model does not claim to know
+            await assert_computed(session, "the neighbour", counted=False)  # what the talker damaged is not known
 
 
 def at_random(examples):
