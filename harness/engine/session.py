@@ -239,7 +239,11 @@ class Session:
             await asyncio.gather(task, alarm, return_exceptions=True)
 
     async def _settle_exit(self) -> None:
-        """A broken pipe is seen before the reason of the death: let the exit watcher speak first."""
+        """A broken pipe is seen before the reason of the death: let the exit watcher speak first, unless QEMU lives."""
+        if self.target.qmp is not None:
+            with suppress(LabError):
+                await self.target.qmp.execute("query-status")
+                return
         with suppress(TimeoutError):
             async with asyncio.timeout(host(TIMEOUTS.settle)):
                 await self._exit_told.wait()

@@ -54,6 +54,7 @@ def test_a_sweep_catches_a_defect_of_recovery_and_shrinks_it_to_one_fault(chaos:
     assert smallest["runs"] < 50
 
 
+@pytest.mark.long
 def test_a_clean_desk_survives_plans_from_seeds_the_same_way_twice(chaos: Chaos) -> None:
     found = chaos("chaos", str(DESK), "--seeds", "20..20", "--twice", "--jobs", "1")
     assert found["verdict"] == "PASS", found["runs"]

@@ -71,7 +71,7 @@ def debian_linux(tmp_path_factory: pytest.TempPathFactory) -> None:
     [
         ("debian-linux", 0),
         ("memtest86plus", 2),
-        ("memtest86plus-uefi", 1),
+        pytest.param("memtest86plus-uefi", 1, marks=pytest.mark.long),
         ("aarch64-u-boot", 0),
         ("aarch64-uefi", 0),
     ],
@@ -92,6 +92,7 @@ def test_a_kernel_without_its_first_program_is_a_crash_named_by_its_panic(tmp_pa
     assert "Kernel panic - not syncing: VFS: Unable to mount root fs" in run["first_cause"]
 
 
+@pytest.mark.long
 def test_a_screen_with_one_other_digit_outside_the_mask_fails_with_a_difference_picture(tmp_path: Path) -> None:
     image = 'image = "memtest86plus"\n'
     more_memory = f'{image}set."machine.memory_mb" = 65\n'

@@ -85,10 +85,13 @@ PICTURES = BOOT + (
 )
 
 
+LARGE = [pytest.param(size, PICTURES, marks=pytest.mark.long) for size in ("64k", "128k")]
+
+
 @pytest.mark.usefixtures("mounts")
 @pytest.mark.parametrize(
     ("size", "steps"),
-    [("4k", NOISE), ("12k", NOISE), ("40k", NOISE), ("24k", PICTURES), ("64k", PICTURES), ("128k", PICTURES)],
+    [("4k", NOISE), ("12k", NOISE), ("40k", NOISE), ("24k", PICTURES), *LARGE],
     ids=["journal", "inputs", "serial log", "first picture", "pages", "pictures"],
 )
 def test_a_place_that_fills_up_is_told_without_a_traceback(size: str, steps: str, harnesses: Harnesses) -> None:

@@ -39,9 +39,12 @@ def qmp_events(events: list[Event]) -> list[str]:
         "wall",
         pytest.param(
             "virtual",
-            marks=pytest.mark.xfail(
-                reason="after a system_reset under -icount sleep=off qboot halts before it starts the kernel (QEMU 7.2)"
-            ),
+            marks=[
+                pytest.mark.long,
+                pytest.mark.xfail(
+                    reason="after a system_reset under -icount sleep=off qboot halts before the kernel (QEMU 7.2)"
+                ),
+            ],
         ),
     ],
 )
