@@ -143,6 +143,7 @@ def _histories(count: int, rate: Callable[[int], Rate], most: int = 120) -> list
     return found
 
 
+@pytest.mark.long
 def test_98_of_100_histories_with_80_percent_hits_and_20_percent_false_alarms_are_right_in_120_runs() -> None:
     found = _histories(100, lambda culprit: step(culprit, 0.8, 0.2))
     right = [result.kind is Kind.CULPRIT and result.commits == (culprit,) for culprit, result, _ in found]
@@ -150,7 +151,8 @@ def test_98_of_100_histories_with_80_percent_hits_and_20_percent_false_alarms_ar
     assert max(runs for _, _, runs in found) <= 120
 
 
-@pytest.mark.parametrize("level", [0.5, *(pytest.param(level, marks=pytest.mark.long) for level in (0.3, 0.8))])
+@pytest.mark.long
+@pytest.mark.parametrize("level", [0.3, 0.5, 0.8])
 def test_95_of_100_pure_flakes_are_called_flakes(level: float) -> None:
     found = _histories(100, lambda _: lambda _: level)
     assert sum(result.kind is Kind.FLAKE for _, result, _ in found) >= 95

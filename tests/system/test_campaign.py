@@ -58,6 +58,7 @@ def test_a_run_that_host_time_enters_is_nondeterminism_and_names_the_first_event
     assert (mine[number - 1], other[number - 1]) == tuple(shown)
 
 
+@pytest.mark.long
 def test_reproducible_runs_agree_and_their_scenario_is_told_once(harnesses: Harnesses) -> None:
     files = [harnesses.scenario(SHORT + FRAMES, name) for name in ("one", "two")]
     ended = harnesses.run("run", *files, "--repeat", "3", "--jobs", "3", "--json")

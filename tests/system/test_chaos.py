@@ -62,6 +62,7 @@ def test_a_clean_desk_survives_plans_from_seeds_the_same_way_twice(chaos: Chaos)
     assert sum(sum(row.values()) for row in found["coverage"].values()) >= 1
 
 
+@pytest.mark.long
 def test_a_failure_is_shrunk_to_a_repro_file_that_reproduces_it(chaos: Chaos, tmp_path: Path) -> None:
     (tmp_path / "fragile.toml").write_text(FRAGILE)
     found = chaos("chaos", str(tmp_path / "fragile.toml"), "--seeds", "1..2", "--kind", "client-kill", "--jobs", "1")

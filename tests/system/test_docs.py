@@ -45,7 +45,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SLOW = re.compile(
-    r"harness (chaos|repro|replay|zoo|doctor|bisect)\b|image build|console debian|--clock record|--warm"
+    r"harness (chaos|repro|replay|zoo|doctor|bisect)\b|image build|console debian|boot memtest|--clock record|--warm"
     r"|--(?:repeat|campaign|jobs)\b|scripts/"
 )
 

@@ -71,7 +71,7 @@ def test_a_client_that_dies_is_noticed_and_back_at_once(play: Play, what: FaultK
     assert row["at"] <= row["detected"] <= row["recovered"]
 
 
-@pytest.mark.parametrize("what", [BufferExhaustion(id=1), QueueOverflow(id=1)])
+@pytest.mark.parametrize("what", [BufferExhaustion(id=1), pytest.param(QueueOverflow(id=1), marks=pytest.mark.long)])
 def test_a_client_that_runs_full_dies_in_time_and_comes_back(play: Play, what: FaultKind) -> None:
     scenario = _desk(_once(what, Recovery(within=60.0)))
     if what.kind == "queue-overflow":  # it needs events to overflow with

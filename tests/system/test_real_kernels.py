@@ -73,7 +73,7 @@ def debian_linux(tmp_path_factory: pytest.TempPathFactory) -> None:
         ("memtest86plus", 2),
         pytest.param("memtest86plus-uefi", 1, marks=pytest.mark.long),
         ("aarch64-u-boot", 0),
-        ("aarch64-uefi", 0),
+        pytest.param("aarch64-uefi", 0, marks=pytest.mark.long),
     ],
 )
 def test_a_kernel_nobody_here_wrote_passes(scenario: str, frames: int, tmp_path: Path) -> None:
