@@ -13,7 +13,8 @@ import pytest
 from harness.errors import LabError, ProtocolError, TargetLost, UsageError
 from harness.targets import gdbstub
 from harness.targets.gdbpacket import Acknowledged, Packets, Refused, packet
-from harness.targets.gdbstub import GdbError, GdbStub, Stop
+from harness.targets.gdbline import GdbError
+from harness.targets.gdbstub import GdbStub, Stop
 from harness.timeouts import Timeouts
 
 RIP = 16 * 16  # hex digits of the 16 registers before it
