@@ -12,8 +12,8 @@ import pytest
 
 from harness.errors import LabError, ProtocolError, TargetLost, UsageError
 from harness.targets import gdbstub
-from harness.targets.gdbpacket import Acknowledged, Packets, Refused, packet
 from harness.targets.gdbline import GdbError
+from harness.targets.gdbpacket import Acknowledged, Packets, Refused, packet
 from harness.targets.gdbstub import GdbStub, Stop
 from harness.timeouts import Timeouts
 
