@@ -151,12 +151,20 @@ class Warm:
         key = await asyncio.to_thread(snapshot_key, item.profile, launch, point)
         if key not in self._found:
             found: Snapshot | str | None = await asyncio.to_thread(self._store.find, key)
-            if found is None:
+            if found is None or not self._hold(found):
                 found = await self._make(item, launch, point, key)
-            if isinstance(found, Snapshot):
-                self._held.append(found.hold())
+                if isinstance(found, Snapshot) and not self._hold(found):
+                    found = f"the snapshot {key} was removed as soon as it was made"
             self._found[key] = found
         return self._found[key]
+
+    def _hold(self, snapshot: Snapshot) -> bool:
+        """Whether it is there and stays."""
+        try:
+            self._held.append(snapshot.hold())
+        except OSError:
+            return False
+        return True
 
     async def _make(self, item: Planned, launch: Launch, point: str, key: str) -> Snapshot | str:
         image = item.profile.name

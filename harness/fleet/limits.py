@@ -9,9 +9,9 @@ from harness.fleet.history import FaultTime, Hearing, History, Told
 from harness.judge.verdict import Check, CheckStatus
 from harness.verdicts import Verdict
 
-STARVED = 0.5  # share of a silence for which somebody waited for a CPU of the host, above which the host is to blame
+STARVED = 0.5  # share of a silence for which somebody waited for a CPU, or the harness was busy: above it, not the guest
 _AROUND_NS = 1_000_000_000  # a silence explains a lost peer that is told in it, or so long before or after it
-_SHARES = ("run_delay_ratio", "throttled_ratio", "steal_ratio", "qemu_delay_ratio", "harness_delay_ratio")
+_SHARES = ("run_delay_ratio", "throttled_ratio", "steal_ratio", "qemu_delay_ratio", "harness_busy_ratio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def why_starved(history: History, lost: Hearing) -> str:
         if share > STARVED and began - _AROUND_NS <= lost.at_ns <= event.host_ns + _AROUND_NS:
             return (
                 f"but {event.data['node']} was silent for {event.data['seconds']} s, for {share:.0%} of which the host"
-                " kept it, or the harness, waiting for a CPU"
+                " kept it, or the harness, waiting for a CPU, or the harness did not listen"
             )
     return ""
 

@@ -24,7 +24,8 @@ class _Look:
 
 class Silence:
     """Hears of every frame. *tell* gets the length of a silence in seconds, and the shares of it (0 to 1) for which the
-    guest's CPUs, QEMU's main loop (which runs the guest's timers) or the harness waited for a CPU of the host.
+    guest's CPUs or QEMU's main loop (which runs the guest's timers) waited for a CPU of the host, and for which the
+    harness did, or was busy with something else than the link (`harness_busy_ratio`).
     """
 
     def __init__(
@@ -54,16 +55,18 @@ class Silence:
         for name, thread in after.threads.items():
             earlier = before.threads[name]
             if thread is not None and earlier is not None:
-                waited = (thread.delay_ns - earlier.delay_ns) / 1e9 / max(now - before.at, 1e-9)
-                ratios[f"{name}_delay_ratio"] = round(min(max(waited, 0.0), 1.0), 4)
+                away = thread.delay_ns - earlier.delay_ns
+                if name == "harness_busy":
+                    away += thread.cpu_ns - earlier.cpu_ns
+                ratios[f"{name}_ratio"] = round(min(max(away / 1e9 / max(now - before.at, 1e-9), 0.0), 1.0), 4)
         self._tell(seconds=round(now - self._last, 3), **{k: v for k, v in ratios.items() if v is not None})
 
     def _take(self, now: float) -> _Look | None:
         try:
             pid = self._qemu()
             threads = {
-                "harness": thread_time(os.getpid(), threading.get_native_id()),
-                "qemu": None if pid is None else thread_time(pid, pid),
+                "harness_busy": thread_time(os.getpid(), threading.get_native_id()),
+                "qemu_delay": None if pid is None else thread_time(pid, pid),
             }
             return _Look(now, self._sample(), threads)
         except LabError:  # it is gone

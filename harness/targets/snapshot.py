@@ -131,6 +131,9 @@ class Snapshot:
         """
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if Snapshot.read(self.path) is None:  # removed by whoever had the lock until now
+            os.close(descriptor)
+            raise FileNotFoundError(f"the snapshot {self.path} was removed")
         return descriptor
 
 

@@ -22,6 +22,7 @@ class Guest:
         self.gone = False
         monkeypatch.setattr(silence.time, "monotonic", lambda: self.now)
         self.main_loop_delay = 0.0
+        self.harness_cpu = 0.0
         monkeypatch.setattr(silence, "thread_time", self.thread_time)
         self.silence = Silence(self.sample, lambda: 42, lambda **what: self.told.append(what))
 
@@ -31,7 +32,9 @@ class Guest:
         return HostSample(round(self.now * S), "S", {1: ThreadTime(0, round(self.delay * S))})
 
     def thread_time(self, pid: int, thread: int) -> ThreadTime:
-        return ThreadTime(0, round(self.main_loop_delay * S) if (pid, thread) == (42, 42) else 0)
+        if (pid, thread) == (42, 42):
+            return ThreadTime(0, round(self.main_loop_delay * S))
+        return ThreadTime(round(self.harness_cpu * S), 0)
 
     def frames(self, seconds: float, count: int) -> None:
         for _ in range(count):
@@ -70,7 +73,7 @@ def test_a_main_loop_that_the_host_starved_is_told_too(monkeypatch: pytest.Monke
     guest.frames(0.0, 1)
     (told,) = guest.told
     assert told["qemu_delay_ratio"] > 0.8
-    assert told["run_delay_ratio"] == told["harness_delay_ratio"] == 0.0
+    assert told["run_delay_ratio"] == told["harness_busy_ratio"] == 0.0
 
 
 def test_a_guest_that_is_gone_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +83,14 @@ def test_a_guest_that_is_gone_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) 
     guest.gone = True
     guest.frames(0.0, 1)
     assert guest.told == []
+
+
+def test_a_harness_that_was_busy_with_something_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = Guest(monkeypatch)
+    guest.frames(0.016, 20)
+    guest.wait(0.8, starved=False)
+    guest.harness_cpu += 0.8
+    guest.frames(0.0, 1)
+    (told,) = guest.told
+    assert told["harness_busy_ratio"] > 0.8
+    assert told["run_delay_ratio"] == told["qemu_delay_ratio"] == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,12 @@ def test_what_a_killed_maker_left_behind_goes_with_the_next(store: SnapshotStore
     left.mkdir()  # it was removed with its owner just now: as if it had not been
     store.begin()
     assert not left.exists()
+
+
+def test_one_that_is_removed_while_its_lock_is_waited_for_cannot_be_held(
+    store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(store, "a")
+    monkeypatch.setattr("harness.targets.snapshot.fcntl.flock", lambda *_: shutil.rmtree(found.path))
+    with pytest.raises(FileNotFoundError, match="was removed"):
+        found.hold()
