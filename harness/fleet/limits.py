@@ -9,7 +9,7 @@ from harness.fleet.history import FaultTime, Hearing, History, Told
 from harness.judge.verdict import Check, CheckStatus
 from harness.verdicts import Verdict
 
-STARVED = 0.5  # share of a silence for which somebody waited for a CPU, or the harness was busy: above it, not the guest
+STARVED = 0.5  # share of a silence for which somebody waited for a CPU, or the harness was busy: above it not the guest
 _AROUND_NS = 1_000_000_000  # a silence explains a lost peer that is told in it, or so long before or after it
 _SHARES = ("run_delay_ratio", "throttled_ratio", "steal_ratio", "qemu_delay_ratio", "harness_busy_ratio")
 
