@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from harness.errors import LabError, UsageError
 from harness.faults.act import Act, Done, Lasting, Momentary, World
 from harness.faults.resolve import resolve
 from harness.faults.streams import Stream
+from harness.qmp.session import QmpError
 from harness.scenario.fault_kinds import PowerCut
 from harness.scenario.faulting import Plan
 from harness.targets.nbd import EIO, ENOSPC
@@ -55,6 +57,9 @@ def _disk(world: World, what: Any) -> ServedDisk:
         there = f"its disks are {', '.join(disks)}" if disks else "it has none that we could serve"
         raise LabError(f"{what.kind}: {world.target.name} has no disk {what.disk}: {there}")
     return disks[what.disk]
+
+
+_LOOK_AGAIN = 0.01  # seconds
 
 
 async def _fail(world: World, what: Any, stream: Stream) -> Done:
@@ -128,7 +133,25 @@ async def _put_back(world: World, disk: ServedDisk, done: Mapping[str, Any]) -> 
         names: dict[str, Any] = {"node-name": node}
         form = dict(disks_of(world.profile))[disk.name].format
         await world.qmp.execute("blockdev-add", driver=form, file=file, **names)
-    await world.qmp.execute("device_add", drive=node, **done["device"])
+    await _plug_in(world, node, done["device"])
+
+
+async def _plug_in(world: World, node: str, device: Mapping[str, Any]) -> None:
+    """A device that was pulled keeps its medium until QEMU's RCU thread has freed it, which nobody is told of."""
+    refused: QmpError | None = None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(host(TIMEOUTS.settle)):
+            while True:
+                try:
+                    await world.qmp.execute("device_add", drive=node, **device)
+                except QmpError as error:
+                    if "Permission conflict" not in error.desc:
+                        raise
+                    refused = error
+                    await asyncio.sleep(_LOOK_AGAIN)
+                else:
+                    return
+    raise refused or LabError(f"QEMU did not plug the device of {node} in")
 
 
 async def _device(world: World, name: str) -> str:
