@@ -1,10 +1,8 @@
 """What a deadline that passed means: a hang of the guest, a wrong answer, or a host that starved.
 
 The input is what was sampled from outside after the deadline (`harness.targets.postmortem`): registers, CPU time of
-the vCPU threads, state of the
-process, pressure. A spin or a halt with interrupts off is the guest's own doing however starved the host was;
-everything else under
-starvation is nobody's verdict.
+the vCPU threads, state of the process, pressure. A halt with interrupts off is the guest's own doing however starved
+the host was, and so is a spin that was watched for long enough; everything else under starvation is nobody's verdict.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from harness.verdicts import Verdict
 
 SPIN_WINDOW = 128  # bytes of code: a loop this small with interrupts off leaves only by an interrupt that cannot come
 FLOOD = 64 * 1024  # bytes without a line end: as much as a line may have
+SPUN = 0.02  # s of its CPU time for which it was seen there: on a starved host a loop that ends may look the same
 STARVED_RUN_DELAY = 0.5  # share of the time that the vCPU thread was runnable but not running
 STARVED_CPU = 0.1  # share of a core below which a guest that is not halted was not given time
 STARVED_STEAL = 0.5  # share of the host's time that its own hypervisor took
@@ -41,12 +40,12 @@ def classify(expiry: Expiry, sample: Mapping[str, Any] | None) -> tuple[Verdict,
     if expiry.unfinished > FLOOD:
         return Verdict.HANG, "output-flood", f"{head}: {expiry.unfinished} bytes came without a line end"
     if sample is not None:
-        spin = _spin(sample)
-        if spin:
+        spin, starved = _spin(sample), starvation(sample)
+        watched = sample.get("sampled_cpu_s")
+        if spin and not (starved and watched is not None and watched < SPUN):
             return Verdict.HANG, "spin-interrupts-off", f"{head}: the CPU spins with interrupts off at {spin}"
         if sample.get("halted") and sample.get("interrupts_enabled") is False:
             return Verdict.HANG, "halt-interrupts-off", f"{head}: the CPU is halted with interrupts off"
-        starved = starvation(sample)
         if starved:
             return Verdict.INCONCLUSIVE, "host-starved", f"{head}: {starved}"
     if expiry.lines_since:

@@ -17,6 +17,7 @@ from harness.timeouts import TIMEOUTS, host
 
 _SAMPLES = 5  # of the registers; three tell a loop from a coincidence
 _PACE = 0.01  # s between two of them: a kernel that works is elsewhere by then
+_SPUN = 0.02  # s of CPU time that a loop with interrupts off is watched for: clearing a kernel's 1 MiB takes 0.01 s
 _BUDGET = 0.8  # share of TIMEOUTS.postmortem that is used: the verdict must stand soon after
 
 
@@ -43,6 +44,7 @@ async def sample_machine(
         "halted": None,
         "interrupts_enabled": None,
         "rip_samples": [],
+        "sampled_cpu_s": None,
         "registers_identical": None,
         "registers": "",
     }
@@ -75,13 +77,18 @@ async def _registers(
 ) -> None:
     samples: list[Registers] = []
     cpu = 0
-    while len(samples) < _SAMPLES:
+    began: ThreadTime | None = None
+    while len(samples) < _SAMPLES or _may_spin(seen):
         found = {r.cpu: r for r in await read_registers(session)}
         if not samples:
             cpu = next((n for n in order if n in found and not found[n].halted), min(found))
         if cpu not in found:  # unplugged meanwhile
             return
         samples.append(found[cpu])
+        spent = thread_time(pid, vcpus[cpu]) if cpu < len(vcpus) else None
+        began = began or spent
+        if spent is not None and began is not None:
+            seen["sampled_cpu_s"] = round((spent.cpu_ns - began.cpu_ns) / 1e9, 4)
         seen["cpu"] = cpu
         seen["halted"] = None if samples[0].halted is None else all(s.halted for s in samples)
         seen["interrupts_enabled"] = any(s.interrupts_enabled for s in samples)
@@ -90,6 +97,13 @@ async def _registers(
         seen["registers"] = samples[0].text
         running = seen["qmp_status"] == "running" and not samples[-1].halted
         await _let_run(pid, vcpus[cpu] if running and cpu < len(vcpus) else None)
+
+
+def _may_spin(seen: dict[str, Any]) -> bool:
+    """Whether it looks like a loop without interrupts, and has not had the CPU time to come out of one that ends."""
+    spent = seen["sampled_cpu_s"]
+    still = seen["qmp_status"] == "running" and seen["halted"] is False and seen["interrupts_enabled"] is False
+    return still and spent is not None and spent < _SPUN
 
 
 async def _let_run(pid: int, thread: int | None) -> None:

@@ -200,12 +200,12 @@ class QemuTarget:
         qmp = self._qmp()
         if self.debugger is not None:
             await self.debugger.attach()
+        self.mark()  # before it: a QEMU that starves answers after the guest's deadline
         await qmp.execute("cont")
-        # What only looks comes after it: the guest need not wait a millisecond for that.
+        # The guest need not wait a millisecond for the question whose answer is needed later.
         cpus = await qmp.execute("query-cpus-fast")
         if self._life is not None:
             self._life = replace(self._life, vcpus=tuple(int(cpu["thread-id"]) for cpu in cpus))
-        self.mark()
 
     async def stop_vm(self) -> None:
         """Stop the virtual CPUs; nothing changes in the machine until `go`."""

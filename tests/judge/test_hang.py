@@ -68,6 +68,14 @@ def test_a_real_spin_is_a_hang_however_starved_the_host_was(starved: dict[str, A
     assert classify(_expiry(), {**_SPIN, **starved})[0] is Verdict.HANG
 
 
+def test_a_spin_that_was_watched_for_a_moment_only_is_no_proof_on_a_starved_host() -> None:
+    """A kernel that clears its memory looks like that, too."""
+    throttled = {**_SPIN, "throttled_ratio": 0.6}
+    assert classify(_expiry(), {**throttled, "sampled_cpu_s": 0.008})[:2] == (Verdict.INCONCLUSIVE, "host-starved")
+    assert classify(_expiry(), {**throttled, "sampled_cpu_s": 0.03})[:2] == (Verdict.HANG, "spin-interrupts-off")
+    assert classify(_expiry(), {**_SPIN, "sampled_cpu_s": 0.008})[:2] == (Verdict.HANG, "spin-interrupts-off")
+
+
 def test_a_loop_over_much_code_is_no_spin() -> None:
     wide = {**_SPIN, "rip_samples": ["1000", "2000", "1000", "3000"]}
     assert classify(_expiry(), wide)[1] != "spin-interrupts-off"

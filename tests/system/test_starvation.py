@@ -104,6 +104,7 @@ def test_a_boot_in_a_throttled_qemu_is_inconclusive(
     found = outcome.verdict.first_cause
     assert found is not None
     assert (outcome.verdict.verdict, found.cause) == (Verdict.INCONCLUSIVE, "host-starved"), found
+    assert found.evidence["window_s"] >= 0.3, "the sample is not about all of the step"
 
 
 @pytest.mark.parametrize("share", [0.2, 0.1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,16 @@ def test_a_cpu_that_gets_no_time_between_two_samples_is_not_sampled_on(
     monkeypatch.setattr(module, "thread_time", lambda pid, thread: ThreadTime(1, 1))
     busy = REGISTERS.replace("HLT=1", "HLT=0")
     assert len(look(tmp_path, {"status": "running"}, busy)["rip_samples"]) == 1
+
+
+def test_what_may_be_a_loop_without_interrupts_is_watched_for_its_share_of_cpu_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = count(step=1_000_000)  # ns; each look at the thread's time
+    monkeypatch.setattr(module, "thread_time", lambda pid, thread: ThreadTime(next(times), 1))
+    monkeypatch.setattr(module, "_PACE", 0)
+    busy = REGISTERS.replace("HLT=1", "HLT=0")
+    assert len(look(tmp_path, {"status": "running"}, busy)["rip_samples"]) == 5
+    masked = look(tmp_path, {"status": "running"}, busy.replace("RFL=00000202", "RFL=00000002"))
+    assert len(masked["rip_samples"]) > 5
+    assert masked["sampled_cpu_s"] >= 0.02
