@@ -1,4 +1,4 @@
-/* Guest time (HPET, else a calibrated TSC) and the PIT as a one-shot timer. */
+/* Guest time and a one-shot timer: the HPET, else a calibrated TSC and the PIT. */
 #include "clock.h"
 #include "io.h"
 #include "trap.h"
@@ -11,12 +11,24 @@ enum {
 };
 
 static volatile uint32_t *const hpet = (volatile uint32_t *)0xFED00000;
-enum { HPET_ID = 0, HPET_PERIOD = 1, HPET_CONFIG = 4, HPET_COUNT_LOW = 60, HPET_COUNT_HIGH = 61 };
+enum {
+    HPET_ID = 0, HPET_PERIOD = 1, HPET_CONFIG = 4, HPET_COUNT_LOW = 60, HPET_COUNT_HIGH = 61,
+    HPET_TIMER = 64, HPET_DUE_LOW = 66, HPET_DUE_HIGH = 67,
+    HPET_RUNS_AS_PIT = 0x03, HPET_TIMER_ON = 0x04,      /* its timer 0 in place of the PIT's channel 0 */
+};
 
 static bool have_hpet;
 static uint64_t rate;                   /* HPET: femtoseconds a tick; TSC: ticks a second */
 static uint64_t start_ticks, halted_ticks;
 static volatile bool armed;
+
+/* Under QEMU's icount a halt for the timer ends late by the instructions since the CPU's last device access, if the main
+ * loop looks for the next timer between the halt and its accounting (QEMU 7.2, icount_start_warp_timer): on a busy host
+ * once in 10,000. So it goes on, in instructions, to a time that is the same in every run. That needs a timer that is
+ * exact to an instruction, as the HPET's is; the PIT's is 1 ns late, and that only in a halt that is not late itself. */
+enum { SLED = 1024, MARGIN = 512 };     /* instructions; the way back from a halt takes under 300 */
+static int shift = -1;                  /* an instruction takes 2^shift ns of TSC; -1: no such clock */
+static uint64_t even;                   /* TSC at which the halt for the armed timer is over */
 
 static uint64_t ticks(void)
 {
@@ -55,6 +67,41 @@ static uint64_t tsc_rate(void)
     return (rdtsc() - from) * 100;
 }
 
+/* Nanoseconds of TSC that 64 instructions take. */
+static uint32_t tsc_of_64(void)
+{
+    uint32_t ns, high;
+    __asm__ volatile("rdtsc; movl %%eax, %%ecx; .rept 62; nop; .endr; rdtsc; subl %%ecx, %%eax"
+                     : "=a"(ns), "=d"(high) :: "ecx", "cc");
+    return ns;
+}
+
+static void measure_shift(void)
+{
+    uint32_t ns = tsc_of_64();
+    for (int k = 0; k < 7; k++)
+        if (tsc_of_64() != ns)
+            return;
+    for (int k = 0; k <= 10; k++)
+        if (ns == 64u << k)
+            shift = k;
+}
+
+/* Runs n instructions more than it does for 0. */
+static void burn(uint64_t n)
+{
+    __asm__ volatile("leaq 1f(%%rip), %%rax; subq %0, %%rax; jmp *%%rax; .rept %c1; nop; .endr; 1:"
+                     :: "r"(n), "i"(SLED) : "rax", "cc");
+}
+
+/* As many instructions whatever is left, or it would not be even. */
+static void halt_evenly(void)
+{
+    uint64_t left = (even - rdtsc()) >> shift;
+    if (left <= SLED)
+        burn(left);
+}
+
 static void pit_one_shot(unsigned count)
 {
     outb(PIT_CONTROL, CONTROL_CH0_ONE_SHOT);
@@ -78,22 +125,23 @@ void clock_init(void)
     uint32_t period = hpet[HPET_PERIOD];
     have_hpet = hpet[HPET_ID] >> 16 == 0x8086 && period && period <= 100000000;
     if (have_hpet) {
-        hpet[HPET_CONFIG] = 1;          /* counter on, no legacy replacement */
+        hpet[HPET_CONFIG] = HPET_RUNS_AS_PIT;
         rate = period;
+        measure_shift();
     } else {
         rate = tsc_rate();
     }
     start_ticks = ticks();
 }
 
-static void on_pit(void)
+static void on_timer(void)
 {
     armed = false;
 }
 
 void clock_start(void)
 {
-    trap_on_irq(IRQ_PIT, on_pit);
+    trap_on_irq(IRQ_PIT, on_timer);
 }
 
 uint64_t clock_us(void)
@@ -109,8 +157,21 @@ uint64_t clock_halted_us(void)
 void clock_halt(void)
 {
     uint64_t from = ticks();
+    bool timed = armed;
     halt_for_interrupt();
+    if (timed && !armed && shift >= 0)
+        halt_evenly();
     halted_ticks += ticks() - from;
+}
+
+static void arm_hpet(uint64_t due)
+{
+    uint64_t at = start_ticks + scaled(due, 1000000000, rate) + 1;
+    even = rdtsc() + (at - ticks()) * rate / 1000000 + ((uint64_t)MARGIN << (shift & 31));
+    hpet[HPET_TIMER] = 0;
+    hpet[HPET_DUE_HIGH] = (uint32_t)(at >> 32);
+    hpet[HPET_DUE_LOW] = (uint32_t)at;
+    hpet[HPET_TIMER] = HPET_TIMER_ON;
 }
 
 bool clock_arm(uint64_t due)
@@ -118,8 +179,12 @@ bool clock_arm(uint64_t due)
     uint64_t now = clock_us();
     if (now >= due)
         return false;
-    uint64_t count = (due - now) * PIT_HZ / 1000000 + 1;
     armed = true;
+    if (have_hpet) {
+        arm_hpet(due);
+        return true;
+    }
+    uint64_t count = (due - now) * PIT_HZ / 1000000 + 1;
     pit_one_shot(count > PIT_MAX ? PIT_MAX : (unsigned)count);
     return true;
 }
