@@ -31,13 +31,15 @@ class Timeouts:
     stop_soft: float = 1.0  # QMP quit to exit: 10 ms; then SIGTERM
     stop_term: float = 1.0  # SIGTERM to SIGKILL; both together leave room in the 5 s that Ctrl-C may take
     snapshot: float = 60.0  # saving or loading a machine: 10 ms for a small guest; video memory on a slow disk, seconds
-    balloon: float = 10.0  # a Linux of 512 MB gave 350 MB in 2.1 s
-    worker_stop: float = 5.0  # SIGTERM to SIGKILL of a worker process: 20 at once on two cores end in 4 s
+    balloon: float = 10.0  # from one change to the next; a Linux of 512 MB gave 350 MB in 2.1 s
+    worker_stop: float = 3.0  # SIGTERM to SIGKILL of a worker: Ctrl-C has to end all, with what follows, in 5 s
     accel_probe: float = 5.0  # a 512-byte boot sector answers in 50 ms; /dev/kvm was seen to hang for ever
     frame_stable: float = 2.0  # how long a screen without identity may take to hold still
     port_open: float = 10.0  # TCP connect, or RFC 2217 negotiation, where pyserial allows 3 s for each of its steps
     settle: float = 5.0  # from a broken pipe to the news of the death behind it; the two are written in one moment
     memory_dump: float = 60.0  # only on request: 128 MiB take 0.1 s, many GiB on a slow disk a minute
+    last_words: float = 3.0  # of a guest that panicked; 4 KB over a serial port under TCG take 0.1 s
+    silence: float = 0.3  # after which such a guest has said all; its pauses between lines are under 0.01 s
     drain: float = 1.0  # reading what is left on the console after the target ended
 
 

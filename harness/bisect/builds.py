@@ -18,9 +18,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.bisect.source import Image
+from harness.errors import UsageError
 from harness.evidence.bundle import sha256_file
 from harness.targets.spawn import dying_with_us
 from harness.timeouts import host
+
+# What git sets for its hooks and aliases: a build is to find the repository that its worktree belongs to.
+FROM_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 
 
 class Builds:
@@ -31,10 +35,25 @@ class Builds:
     """
 
     def __init__(self, folder: Path, command: str, output: Path | None, timeout: float) -> None:
+        """:raises UsageError: for an output outside of the worktree, where a build could touch what is the user's."""
+        if output is not None and (output.is_absolute() or ".." in output.parts):
+            raise UsageError(
+                f"--output {output} is not in the worktree", "name it relative to the top of the repository"
+            )
         self._folder = folder
         self._command = command
         self._output = output
         self._timeout = timeout
+        self._running: set[int] = set()  # process groups
+        self._stopped = False
+        self._whole: set[Path] = set()  # images that are as they were made
+
+    def stop(self) -> None:
+        """End every build that is under way, as one that failed this time, and begin no more; from any thread."""
+        self._stopped = True
+        for group in list(self._running):
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def known(self, tree: str) -> Image | None:
         """What an earlier build of *tree* with the same command came to; a build that timed out is tried again."""
@@ -46,7 +65,11 @@ class Builds:
         if made["reason"]:
             return Image(None, reason=made["reason"], log=place / "build.log")
         file = place / "image"
-        return Image(file, made["digest"], log=place / "build.log") if file.is_file() else None
+        if place not in self._whole:  # a host that lost its power may have torn it
+            if not file.is_file() or sha256_file(file) != made["digest"]:
+                return None
+            self._whole.add(place)
+        return Image(file, made["digest"], log=place / "build.log")
 
     def build(self, worktree: Path, tree: str, commit: str) -> Image:
         """Build what is checked out in *worktree*."""
@@ -55,12 +78,11 @@ class Builds:
         place.mkdir(parents=True)
         image, log = place / "image", place / "build.log"
         made = image if self._output is None else worktree / self._output
-        if self._output is not None:
-            made.unlink(missing_ok=True)  # what the commit before left is not this one's
+        if made.is_file() or made.is_symlink():
+            made.unlink()  # what the commit before left is not this one's
         began = time.monotonic()
         environment = {**os.environ, "HARNESS_COMMIT": commit, "HARNESS_OUTPUT": str(image)}
-        # A build is not to find the repository of whoever called us (a hook, for example), but the worktree's.
-        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MAKEFLAGS", "MAKELEVEL"):
+        for name in (*FROM_GIT, "MAKEFLAGS", "MAKELEVEL"):
             environment.pop(name, None)
         reason, for_good = self._run(worktree, environment, log)
         if not reason and not made.is_file():
@@ -73,6 +95,7 @@ class Builds:
             shutil.copyfile(made, image)
         digest = sha256_file(image)
         self._keep(place, {"reason": "", "digest": digest, "seconds": time.monotonic() - began, "commit": commit})
+        self._whole.add(place)
         return Image(image, digest, log=log)
 
     def _run(self, worktree: Path, environment: Mapping[str, str], log: Path) -> tuple[str, bool]:
@@ -87,11 +110,15 @@ class Builds:
                 stderr=output,
                 process_group=0,
             )
+            self._running.add(child.pid)
+            if self._stopped:
+                self.stop()
             try:
                 code = child.wait(host(self._timeout))
             except subprocess.TimeoutExpired:
                 return f"the build ran out of time ({self._timeout:g} s)", False
             finally:  # also what it left running in the background
+                self._running.discard(child.pid)
                 with suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)
                 child.wait()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from harness.bisect.evidence import Compare, Parting, Ran, Vote, medoid, vote
+import numpy as np
+
+from harness.bisect.evidence import Compare, Parting, Ran, Vote, commonest, medoid, vote
 from harness.bisect.journal import SearchJournal
-from harness.bisect.search import Kind, Result, Search
+from harness.bisect.search import END_TRIES, ENOUGH, Kind, Result, Search
+from harness.bisect.slots import Slots
 from harness.bisect.source import Image, Source
 from harness.errors import HarnessError, UsageError
+from harness.verdicts import Verdict
 
 Play = Callable[[int, Image], Ran]
 """Boots an image and plays the scenario.
@@ -19,8 +24,11 @@ Play = Callable[[int, Image], Ran]
 """
 
 _GOOD_RUNS = 3  # of the good end where runs may differ: one of them may be a false alarm
+_MORE_GOOD = 7  # … if none of those passed, or those that passed were not the same
 _TRIES = 3  # of an end that had no vote
-_BAD_RUNS = 12  # of the bad end, until its defect shows
+_BAD_RUNS = END_TRIES  # of the bad end, until its defect shows
+_TOLD = 0.001  # posterior of no commit at all from which on it is told
+_APART = 3  # … until one of several differences is the commonest
 
 
 @dataclass(slots=True)
@@ -45,21 +53,28 @@ class Driver:
     """One search over *source*.
 
     :param signature: that of the defect; "": that of the first divergence that the bad end shows.
+    :param slots: make runs ahead; None: each when it is asked for, by *play*.
     :param say: is told what happens, a line each.
+    :param doing: is told (slot, image, "building", "running" or "" for no more) of what is not in one of *slots*.
     """
 
     def __init__(
         self, source: Source, play: Play, compare: Compare, journal: SearchJournal, *, reproducible: bool,
-        signature: str = "", most: int = 300, say: Callable[[str], None] = lambda _: None,
+        signature: str = "", most: int = 300, slots: Slots | None = None, say: Callable[[str], None] = lambda _: None,
+        doing: Callable[[int, int, str], None] = lambda *_: None,
     ) -> None:  # fmt: skip
         self._source, self._play, self._compare, self._journal = source, play, compare, journal
-        self._reproducible, self._signature, self._say = reproducible, signature, say
+        self._reproducible, self._signature = reproducible, signature
+        self._say, self._doing = say, doing
         self.search = Search(source.order, source.prior, reproducible=reproducible, most=most)
         self._last = source.order.n
         self._images: dict[int, Image] = {}
         self._earlier: dict[int, list[Ran]] = {}  # runs that the journal tells of and that have not been used yet
         self._ran: dict[int, list[tuple[Ran, Vote]]] = {}
         self._none: dict[int, str] = {}
+        self._slots = slots
+        self._built: dict[int, Image] = {}  # ahead
+        self._errors: dict[int, HarnessError] = {}  # of runs that were made ahead
         self._reference: Ran | None = None
         self._runs = 0
 
@@ -89,52 +104,68 @@ class Driver:
         for number, image in ((0, first), (self._last, last)):
             if image.file is None:
                 self._none[number] = image.reason
-                return f"{self._name(number)}: {image.reason}"
+                return f"{self.name(number)}: {image.reason}"
         if first.digest == last.digest:
             return "the two ends are the same image, to the byte: does the build use what is checked out?"
-        good, why = self._conclusive(0, 1 if self._reproducible else _GOOD_RUNS)
+        good, why = self._good_end()
         if not good:
             self._none[0] = why
             return f"the good end has no vote: {why}"
-        best = 0 if len(good) == 1 else medoid(good, self._compare)
-        self._reference = good.pop(best)
-        known = {self._compare(Path(self._reference.bundle), Path(ran.bundle)).signature for ran in good}
-        reason = self._bad_end(known)
+        reason = self._bad_end(good)
         if not reason:
-            if self._reproducible or not good:
-                self._count(self._reference, Vote(False))
-            for ran in good:
-                self._count(ran, self._vote(ran))
+            self._count_all(good)
         return reason
 
-    def _bad_end(self, known: set[str]) -> str:
-        """Run the bad end until its defect shows, which then has a signature; *known* ones the good end shows too."""
+    def _good_end(self) -> tuple[list[Ran], str]:
+        """Run the good end, and choose the run that others are compared with: one that passed, as most of those did."""
+        good, why = self._conclusive(0, 1 if self._reproducible else _GOOD_RUNS)
+        if good and not self._reproducible:
+            passed = [ran for ran in good if ran.verdict == Verdict.PASS]
+            alike = passed and not any(self._parting(passed[0], ran).signature for ran in passed[1:])
+            if not alike:
+                good += self._conclusive(0, _MORE_GOOD - len(good))[0]
+        if good:
+            passed = [ran for ran in good if ran.verdict == Verdict.PASS] or good
+            self._reference = passed[medoid(passed, self._compare)]
+        return good, why
+
+    def _bad_end(self, good: list[Ran]) -> str:
+        """Run the bad end until its defect shows, which then has a signature. Why the search cannot begin, or ""."""
         reference = self._reference
         assert reference is not None
-        quiet: list[Ran] = []
-        others: list[str] = []
-        for _ in range(1 if self._reproducible else _BAD_RUNS):
+        of_good = [self._parting(reference, ran) for ran in good]
+        bad: list[tuple[Ran, Parting]] = []
+        for count in range(1, (1 if self._reproducible else _BAD_RUNS) + 1):
             ran, why = self._conclusive(self._last, 1)
             if not ran:
                 self._none[self._last] = why
                 return f"the bad end has no vote: {why}"
-            found = self._compare(Path(reference.bundle), Path(ran[0].bundle))
-            wanted = {self._signature} if self._signature else {found.signature} - known - {""}
-            if wanted & {found.signature, *found.all}:
-                self._signature = next(iter(wanted))
-                self._say(f"the bad end parts from the good one: {found.what or found.signature}")
+            bad.append((ran[0], self._parting(reference, ran[0])))
+            more, best = commonest(of_good, [found for _, found in bad], self._signature)
+            clear = more > 0 and (len(best) == 1 or self._reproducible)
+            if best and (
+                clear or count >= _APART
+            ):  # what the good end shows as often is a flake: the search will say so
+                self._signature = best[0]
+                shown = next(found for _, found in bad if self._signature in found.signatures)
+                self._say(f"the bad end parts from the good one: {shown.what or shown.signature}")
                 self._say(f"  signature    {self._signature}")
-                for one in quiet:
-                    self._count(one, Vote(False))
-                self._count(ran[0], Vote(True, parting=found))
+                self._count_all(bad_run for bad_run, _ in bad)
                 return ""
-            quiet.append(ran[0])
-            others += [found.signature] if found.signature else []
+        others = [found.signature for _, found in bad if found.signature]
         if not others:
-            return f"the ends do not differ ({len(quiet)} of {len(quiet)} runs of the bad one were as the good one's)"
-        if self._signature:
-            return f"the bad end does not show {self._signature!r}, but {others[0]!r}"
-        return f"the ends do not differ: what the bad one shows the good one shows too: {others[0]}"
+            return f"the ends do not differ ({len(bad)} of {len(bad)} runs of the bad one were as the good one's)"
+        return f"the bad end does not show {self._signature!r}, but {others[0]!r}"
+
+    def _count_all(self, runs: Iterable[Ran]) -> None:
+        """Let the runs of an end vote; what has none there is no reason to give the end up."""
+        for ran in runs:
+            said = self._vote(ran)
+            if said.seen is not None:
+                self._count(ran, said)
+
+    def _parting(self, good: Ran, other: Ran) -> Parting:
+        return self._compare(Path(good.bundle), Path(other.bundle)) if other is not good else Parting("")
 
     def _conclusive(self, number: int, count: int) -> tuple[list[Ran], str]:
         """*count* runs of an end that say something of the product, fewer only if none would come; and why not."""
@@ -146,7 +177,7 @@ class Driver:
                 found.append(ran)
             else:
                 why = f"{ran.verdict}, {ran.cause}"
-                self._say(f"no vote  {self._name(number)}  {why}")
+                self._say(f"no vote  {self.name(number)}  {why}")
             if len(found) == count:
                 break
         return found, why
@@ -189,21 +220,29 @@ class Driver:
         self._none.pop(number, None)
         shared = "" if ran.image == number else "  (the same image as another's)"
         why = f"  {said.reason}" if said.reason else ""
-        self._say(f"{'bad ' if said.seen else 'good'}     {self._name(number)}{shared}{why}")
+        self._say(f"{'bad ' if said.seen else 'good'}     {self.name(number)}{shared}{why}")
 
     def _without(self, number: int, reason: str, *, for_good: bool) -> None:
         self._none[number] = reason
         self.search.no_vote(number, for_good=for_good)
-        self._say(f"no vote  {self._name(number)}  {reason}")
+        self._say(f"no vote  {self.name(number)}  {reason}")
 
     def _image(self, number: int) -> Image:
         known = self._images.get(number)
         if known is not None:
             return known
-        image = self._source.image(number)
+        if self._slots is None or self._earlier.get(number):  # an earlier process ran it: there is nothing to wait for
+            slot = len(self._slots or ())
+            self._doing(slot, number, "building")
+            image = self._source.image(number, slot)
+            self._doing(slot, number, "")
+        else:
+            while number not in self._built:
+                self._ahead(self._slots, number)
+            image = self._built[number]
         for other, one in self._images.items():
             if image.digest and one.digest == image.digest:
-                self._say(f"{self._name(number)}: its image is the same as that of {self._name(other)}, to the byte")
+                self._say(f"{self.name(number)}: its image is the same as that of {self.name(other)}, to the byte")
                 self.search.same(number, other)
         self._images[number] = image
         self._journal.append("image", image=number, name=self._source.names[number], digest=image.digest,
@@ -212,15 +251,49 @@ class Driver:
 
     def _run(self, number: int) -> Ran:
         image = self._image(number)
-        waiting = self._earlier.get(number)
-        if waiting and waiting[0].digest == image.digest:
-            return waiting.pop(0)
-        ran = self._play(number, image)
+        while True:
+            waiting = self._earlier.get(number, [])
+            while waiting:
+                ran = waiting.pop(0)
+                if ran.digest == image.digest:
+                    return ran
+            if (error := self._errors.pop(number, None)) is not None:
+                raise error
+            if self._slots is None:
+                self._doing(0, number, "running")
+                ran = self._play(number, image)
+                self._doing(0, number, "")
+                self._keep(ran)
+            else:
+                self._ahead(self._slots, number)
+
+    def _ahead(self, slots: Slots, number: int) -> None:
+        """Have *number* built and run, and meanwhile what may be asked for after it; wait for one of them."""
+        ready = Counter({image: len(runs) for image, runs in self._earlier.items()})
+        ready.update(image for image, built in self._built.items() if built.file is None)
+        ready[number] += 1  # as good as
+        wanted = [number]
+        for image in self.search.ahead(len(slots) + ready.total()):
+            if ready[image]:
+                ready[image] -= 1
+            else:
+                wanted.append(image)
+        slots.fill(wanted)
+        # What was interrupted comes last: it ends this process, and a run that is done is to be kept.
+        for image, made in sorted(slots.collect(), key=lambda one: one[1].ran is not None and one[1].ran.interrupted):
+            self._built.setdefault(image, made.image)
+            if made.error is not None:
+                self._errors[image] = made.error
+            elif made.ran is not None:
+                self._keep(made.ran)
+
+    def _keep(self, ran: Ran) -> None:
+        """Put a new run where those are that have not voted yet."""
         if ran.interrupted:
             raise Interrupted
         self._runs += 1
         self._journal.append("run", **asdict(ran))
-        return ran
+        self._earlier.setdefault(ran.image, []).append(ran)
 
     def _take_up(self) -> None:
         """The runs that the journal tells of. The search is a function of them, and asks for them in the same order."""
@@ -246,5 +319,18 @@ class Driver:
         runs = self._ran.get(number, [])
         return next((ran for ran, said in runs if said.seen is seen), runs[0][0] if runs else None)
 
-    def _name(self, number: int) -> str:
+    def name(self, number: int) -> str:
+        """An image, for people."""
         return self._source.titles[number]
+
+    def state(self) -> str:
+        """How far the search is, in a line."""
+        n = self._last
+        posterior = self.search.posterior()
+        likely = np.sort(posterior[:n])[::-1].cumsum()
+        left = int((likely < posterior[:n].sum() * ENOUGH).sum()) + 1
+        first = int(posterior[:n].argmax()) + 1
+        others = posterior[n:].sum()
+        none = f", none of them {others:.1%}" if others >= _TOLD else ""
+        best = f"{self.name(first)} {posterior[first - 1]:.1%}"
+        return f"{min(left, n)} of {n} commits left; {best}{none}; {self._runs} runs"

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+from harness.diff import DEFAULT_RULES, Comparison, Rules, compare
+from harness.diff.streams import of_bundle
 from harness.errors import HarnessError
 from harness.verdicts import LAB, Verdict
 
@@ -24,9 +27,14 @@ class Parting:
     what: str = ""  # the first difference, as a sentence
     all: Collection[str] = ()  # the signatures of every difference
 
+    @property
+    def signatures(self) -> Collection[str]:
+        """Of every difference, the first one's in front."""
+        return dict.fromkeys(one for one in (self.signature, *sorted(self.all)) if one)
+
 
 class Compare(Protocol):
-    """How two runs are compared: `parting`, unless a test says otherwise."""
+    """How two runs are compared: a `Parter`, unless a test says otherwise."""
 
     def __call__(self, good: Path, other: Path) -> Parting:
         """:raises HarnessError: if a bundle cannot be read."""
@@ -58,18 +66,22 @@ class Vote:
     parting: Parting = Parting("")
 
 
-def parting(good: Path, other: Path) -> Parting:
-    """Compare the runs in two bundles.
+class Parter:
+    """Compares the runs in two bundles, by *rules*. What was read last is kept: one run is compared with all."""
 
-    :raises HarnessError: if one cannot be read.
-    """
-    from harness.diff import compare
-    from harness.diff.rules import DEFAULT_RULES
-    from harness.diff.streams import of_bundle
+    def __init__(self, rules: Rules = DEFAULT_RULES) -> None:
+        self._rules = rules
+        self._read = lru_cache(maxsize=2)(of_bundle)
 
-    found = compare(of_bundle(good), of_bundle(other), DEFAULT_RULES)
-    signatures = frozenset(difference.signature for difference in found.differences)
-    return Parting(found.signature, found.first.what if found.first is not None else "", signatures)
+    def __call__(self, good: Path, other: Path) -> Parting:
+        """:raises HarnessError: if one cannot be read."""
+        found = self.whole(good, other)
+        signatures = frozenset(difference.signature for difference in found.differences)
+        return Parting(found.signature, found.first.what if found.first is not None else "", signatures)
+
+    def whole(self, good: Path, other: Path) -> Comparison:
+        """:raises HarnessError: if one cannot be read."""
+        return compare(self._read(good), self._read(other), self._rules)
 
 
 def vote(ran: Ran, good: Ran, signature: str, compare: Compare, *, reproducible: bool) -> Vote:
@@ -97,3 +109,21 @@ def medoid(runs: list[Ran], compare: Compare) -> int:
     ]
     passed = [count + (0.5 if one.verdict == Verdict.PASS else 0.0) for count, one in zip(equal, runs, strict=True)]
     return passed.index(max(passed))
+
+
+def commonest(good: list[Parting], bad: list[Parting], wanted: str = "") -> tuple[float, list[str]]:
+    """How much oftener the bad end shows what it shows most above the good one, as a share of the runs; which
+    differences those are, first divergences in front.
+
+    :param wanted: the signature that alone is looked for, if one is given.
+    """
+    shown = [found.signature for found in bad] + [one for found in bad for one in found.signatures]
+    if wanted:
+        shown = [wanted] if wanted in shown else []
+    more = {
+        one: sum(one in run.signatures for run in bad) / len(bad)
+        - sum(one in run.signatures for run in good) / len(good)
+        for one in dict.fromkeys(filter(None, shown))
+    }
+    top = max(more.values(), default=0.0)
+    return top, [one for one, share in more.items() if share == top]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from threading import Lock
 
-from harness.bisect.builds import Builds
+from harness.bisect.builds import FROM_GIT, Builds
 from harness.bisect.order import Graph, Line, Order
 from harness.bisect.source import Image
 from harness.errors import LabError, UsageError
@@ -41,7 +46,7 @@ class Weight:
 
 
 class Git:
-    """Runs git on one repository."""
+    """Runs git on one repository: the folder's, whatever a hook that called us is about. None of its hooks is run."""
 
     def __init__(self, folder: Path) -> None:
         """:raises UsageError: if *folder* is in no repository, or there is no git."""
@@ -53,9 +58,11 @@ class Git:
 
         :raises UsageError: with *wrong*, if it fails; LabError if no *wrong* is given.
         """
+        environment = {name: value for name, value in os.environ.items() if name not in FROM_GIT}
+        command = ["git", "-C", str(self.folder), "-c", f"core.hooksPath={os.devnull}", *words]
         try:
             done = subprocess.run(
-                ["git", "-C", str(self.folder), *words], capture_output=True, text=True, errors="replace", check=False
+                command, env=environment, capture_output=True, text=True, errors="replace", check=False
             )
         except FileNotFoundError:
             raise UsageError("there is no git on this host", "apt-get install git") from None
@@ -63,12 +70,13 @@ class Git:
             said = done.stderr.strip()
             if wrong:
                 raise UsageError(wrong, said)
-            raise LabError(f"git {words[0]} failed: {said}")
+            verb = words[2] if words[0] == "-C" else words[0]
+            raise LabError(f"git {verb} failed: {said}")
         return done.stdout
 
 
 class History:
-    """The commits from *good* to *bad*, built by *builds* in *worktree*, which is made when the first is built.
+    """The commits from *good* to *bad*, built by *builds* in *worktree*, or one like it for each slot, when asked for.
 
     :param first_parent: follow the first parents only: a merge is one step.
     :param weights: beside these, commits that touch nothing but documentation are a tenth as likely.
@@ -81,6 +89,9 @@ class History:
     ) -> None:  # fmt: skip
         """:raises UsageError: for a revision that is none, or a good one that is no ancestor of the bad one."""
         self._git, self._builds, self._worktree, self._clean = git, builds, worktree, clean
+        self.first_parent = first_parent
+        self._adding = Lock()
+        self._building: defaultdict[str, Lock] = defaultdict(Lock)
         first, last = (self._commit(rev) for rev in (good, bad))
         words = ["rev-list", "--reverse", "--topo-order", "--parents", *(["--first-parent"] if first_parent else [])]
         listed = [line.split() for line in git(*words, last, f"^{first}").splitlines()]
@@ -102,21 +113,34 @@ class History:
         touched = self._touched(first_parent=first_parent)
         self.prior = [_weight(touched.get(commit), weights) for commit in self.commits[1:]]
 
-    def image(self, number: int) -> Image:
+    def image(self, number: int, slot: int = 0) -> Image:
         tree, commit = self.trees[number], self.commits[number]
-        known = self._builds.known(tree)
-        if known is not None:
-            return known
-        self._check_out(commit)
-        return self._builds.build(self._worktree, tree, commit)
+        with self._building[tree]:  # two slots that want the same tree: one builds it
+            known = self._builds.known(tree)
+            if known is not None:
+                return known
+            worktree = self._worktree if not slot else self._worktree.with_name(f"{self._worktree.name}-{slot}")
+            self._check_out(commit, worktree)
+            return self._builds.build(worktree, tree, commit)
+
+    def stop(self) -> None:
+        self._builds.stop()
 
     def describe(self) -> dict[str, object]:
         return {"repository": str(self._git.top), "commits": self.commits}
 
     def close(self) -> None:
-        """Remove the worktree."""
-        if self._worktree.exists():
-            self._git("worktree", "remove", "--force", "--force", str(self._worktree))
+        """Remove the worktrees."""
+        for worktree in (self._worktree, *self._worktree.parent.glob(f"{self._worktree.name}-*")):
+            self._remove(worktree)
+
+    def _remove(self, worktree: Path) -> None:
+        """Remove a worktree, or what an interruption left of one."""
+        if worktree.exists():
+            with suppress(LabError):
+                self._git("worktree", "remove", "--force", "--force", str(worktree))
+            shutil.rmtree(worktree, ignore_errors=True)
+            self._git("worktree", "prune")
 
     def _commit(self, rev: str) -> str:
         """:raises UsageError: if *rev* is none."""
@@ -125,13 +149,21 @@ class History:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}", wrong=wrong
         ).strip()
 
-    def _check_out(self, commit: str) -> None:
-        if not (self._worktree / ".git").exists():
-            self._worktree.parent.mkdir(parents=True, exist_ok=True)
+    def _check_out(self, commit: str, worktree: Path) -> None:
+        if (worktree / ".git").exists():
+            with suppress(LabError):  # what an interruption left of it may be locked or half: it is made anew
+                self._switch(commit, worktree)
+                return
+        with self._adding:
+            self._remove(worktree)
+            worktree.parent.mkdir(parents=True, exist_ok=True)
             self._git("worktree", "prune")  # one that was deleted by hand would be in the way
-            self._git("worktree", "add", "--detach", "--force", "--quiet", str(self._worktree), commit)
-        inside = ("-C", str(self._worktree))
-        self._git(*inside, "-c", "advice.detachedHead=false", "checkout", "--force", "--quiet", "--detach", commit)
+            self._git("worktree", "add", "--detach", "--force", "--quiet", str(worktree), commit)
+        self._switch(commit, worktree)
+
+    def _switch(self, commit: str, worktree: Path) -> None:
+        inside = ("-C", str(worktree))
+        self._git(*inside, "checkout", "--force", "--quiet", "--detach", commit)
         self._git(*inside, "clean", "-ffdqx" if self._clean else "-ffdq")
 
     def _told(self) -> list[tuple[str, str, str]]:
@@ -139,14 +171,15 @@ class History:
         found = {}
         first, last = self.commits[0], self.commits[-1]
         for words in (["--no-walk", first], [last, f"^{first}"]):
-            for line in self._git("log", "--format=%H%x00%h%x00%T%x00%s", *words).splitlines():
+            text = self._git("log", "--no-show-signature", "--format=%H%x00%h%x00%T%x00%s", *words)
+            for line in text.rstrip("\n").split("\n"):  # a subject may hold what else counts as the end of a line
                 commit, short, tree, subject = line.split("\0", 3)
                 found[commit] = short, tree, subject
         return [found[commit] for commit in self.commits]
 
     def _touched(self, *, first_parent: bool) -> dict[str, list[str]]:
         """The paths that each commit touches; a merge, where its line is followed, all that it brings."""
-        words = ["log", "--name-only", "--format=%x01%H", "--no-renames", "-z"]
+        words = ["log", "--no-show-signature", "--name-only", "--format=%x01%H", "--no-renames", "-z"]
         words += ["--first-parent", "-m"] if first_parent else []
         text = self._git(*words, self.commits[-1], f"^{self.commits[0]}")
         found = {}

@@ -16,6 +16,8 @@ from harness.evidence.journal import Event, Journal, read_events
 
 SCHEMA = 1
 FILE = "bisect.jsonl"
+_IGNORED = ".gitignore"
+_BEGUN = {FILE, _IGNORED}  # what there may be of a search that has not begun
 
 
 class SearchJournal:
@@ -30,9 +32,9 @@ class SearchJournal:
 
     @classmethod
     def create(cls, folder: Path, options: Mapping[str, Any]) -> Self:
-        """Begin a search in *folder*, which is made.
+        """Begin a search in *folder*, which is made, and which git is told to ignore.
 
-        :raises UsageError: if there is one already, or the folder cannot be written.
+        :raises UsageError: if there is one already, or anything else, or the folder cannot be written.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +46,12 @@ class SearchJournal:
             raise UsageError(
                 f"there is a search in {folder} already", f"finish it with --resume {folder}, or name another folder"
             )
+        if any(entry.name not in _BEGUN for entry in folder.iterdir()):
+            os.close(lock)
+            raise UsageError(
+                f"there is something else in {folder}", "name a new folder: the search cleans up in its own"
+            )
+        (folder / _IGNORED).write_text("*\n")
         journal = cls(folder, lock)
         journal.append("bisect.begin", schema=SCHEMA, options=dict(options))
         return journal

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from harness.bisect.driver import Driver, Found
+from harness.bisect.evidence import Parter
 from harness.bisect.search import Kind
 from harness.bisect.source import Source
+from harness.diff.page import write_page
+from harness.diff.show import to_json
 from harness.verdicts import EXIT_LAB, EXIT_PASS
 
 _MEANING = {
@@ -86,20 +91,41 @@ def lines(source: Source, driver: Driver, found: Found) -> Iterator[str]:
             yield f"               {ran.bundle}"
 
 
+def write_files(
+    folder: Path, source: Source, driver: Driver, found: Found, parter: Parter, *, commits: bool
+) -> dict[str, str]:
+    """Write the evidence: how the bad run parts from the good one as a page and as JSON, and for *commits* the log of
+    git. What was written, by what it is.
+
+    :raises OSError: if it cannot be written.
+    """
+    files: dict[str, str] = {}
+    if found.bad is not None and found.good is not None:
+        whole = parter.whole(Path(found.good.bundle), Path(found.bad.bundle))
+        (folder / "diff.json").write_text(json.dumps(to_json(whole), indent=1))
+        write_page(whole, folder / "diff.html")
+        files |= {"diff": str(folder / "diff.html"), "diff as JSON": str(folder / "diff.json")}
+    if commits and found.result.kind is Kind.CULPRIT:
+        (folder / "git-bisect.log").write_text(bisect_log(source, driver, found))
+        files["git bisect replay"] = str(folder / "git-bisect.log")
+    return files
+
+
 def bisect_log(source: Source, driver: Driver, found: Found) -> str:
     """What `git bisect replay` reads: the images that voted, as the result has them, and those that could not."""
     result, names, titles = found.result, source.names, source.titles
     n = source.order.n
-    out = [f"git bisect start '{names[n]}' '{names[0]}'"]
-    for number in range(1, n):
-        votes = driver.search.tally(number)[1]
-        if votes:
-            word = "bad" if source.order.contains(number)[result.commits[0] - 1] else "good"
-        elif number in found.without_vote:
-            word = "skip"
-        else:
-            continue
-        out += [f"# {word}: [{names[number]}] {_subject(titles[number])}", f"git bisect {word} {names[number]}"]
+    line = "'--first-parent' " if source.first_parent else ""  # else git goes on in what a merge brought
+    out = [f"git bisect start {line}'{names[n]}' '{names[0]}'"]
+    voted = [number for number in range(1, n) if driver.search.tally(number)[1]]
+    bad = [number for number in voted if source.order.contains(number)[result.commits[0] - 1]]
+    words = dict.fromkeys(sorted(found.without_vote), "skip") | dict.fromkeys(voted, "good")
+    for number in bad:
+        del words[number]
+    words |= dict.fromkeys(reversed(bad), "bad")  # git keeps the last one only
+    for number, word in words.items():
+        if 0 < number < n:
+            out += [f"# {word}: [{names[number]}] {_subject(titles[number])}", f"git bisect {word} {names[number]}"]
     only = len(result.commits) == 1
     for commit in result.commits:
         out.append(

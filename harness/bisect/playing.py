@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from harness.bisect.evidence import Ran
-from harness.bisect.source import Image
-from harness.engine.batch import BatchOptions, Planned, plan, run_planned
+from harness.bisect.slots import Made
+from harness.bisect.source import Image, Source
+from harness.engine.batch import BatchOptions, Planned, plan, require_images, run_planned
+from harness.engine.pool import Job, Worker
 from harness.engine.run import RunOutcome
-from harness.errors import UsageError
-from harness.judge.facts import GuestFacts
+from harness.errors import HarnessError, UsageError
+from harness.evidence.bundle import Bundle
+from harness.judge.facts import GuestFacts, by_host
 from harness.report.pages import write_pages
 from harness.scenario.model import Scenario
 from harness.targets.profile import Profile
+
+Doing = Callable[[int, int, str], None]
+"""(slot, image, "building", "running" or "" for no more), from the slot's thread."""
 
 
 def with_file(profile: Profile, file: Path) -> Profile:
@@ -48,20 +57,20 @@ class Player:
         """:raises UsageError: for a scenario that is of several guests, or an image that is not known."""
         if scenario.several:
             raise UsageError(f"{scenario.name} is of several guests; bisect boots one", "give a scenario of one guest")
-        self._scenario, self._options = scenario, options
+        self._scenario, self.options = scenario, options
         self._item = plan([scenario], options)[0] if options.image or scenario.image else None
 
     def reproducible(self, first: Path | None) -> bool:
         """Whether its runs are a function of the image; *first* is one, if there is."""
-        item = self._item or (self._planned(first) if first is not None else None)
+        item = self._item or (self.planned(Image(first)) if first is not None else None)
         if item is None:
             return False
-        by_host = item.scenario.faults is not None and item.scenario.faults.by_host
-        return GuestFacts.of(item.profile, item.clock, None, by_host=by_host).reproducible
+        told = by_host(item.scenario, item.profile)
+        return GuestFacts.of(item.profile, item.clock, None, by_host=told).reproducible
 
     def __call__(self, number: int, image: Image) -> Ran:
-        assert image.file is not None
-        result = run_planned([self._planned(image.file)], self._options)
+        """Play it in this process, with a bundle of its own."""
+        result = run_planned([self.planned(image)], self.options)
         outcome = result.runs[0][1]
         if outcome is None:
             raise UsageError(f"{self._scenario.name} is skipped: {self._scenario.skip}", "take a scenario that runs")
@@ -69,10 +78,60 @@ class Player:
             write_pages(outcome)
         return _ran(number, image, outcome)
 
-    def _planned(self, file: Path) -> Planned:
+    def planned(self, image: Image) -> Planned:
+        """The scenario on *image*, which has a file.
+
+        :raises UsageError: if the profile has no place for it.
+        """
+        assert image.file is not None
         if self._item is None:
-            return plan([replace(self._scenario, image=str(file.absolute()))], self._options)[0]
-        return replace(self._item, profile=with_file(self._item.profile, file))
+            return plan([replace(self._scenario, image=str(image.file.absolute()))], self.options)[0]
+        return replace(self._item, profile=with_file(self._item.profile, image.file))
+
+
+class SlotMaker:
+    """One slot of a search: builds what *source* builds in *slot*, and plays it in a worker process of its own."""
+
+    def __init__(self, slot: int, source: Source, player: Player, doing: Doing) -> None:
+        self._slot, self._source, self._player, self._doing = slot, source, player, doing
+        self._runner = asyncio.Runner()
+        self._worker = Worker("harness.cli.worker")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = False
+
+    def __call__(self, number: int) -> Made:
+        self._loop = self._runner.get_loop()
+        try:
+            self._doing(self._slot, number, "building")
+            image = self._source.image(number, self._slot)
+            if image.file is None or self._stopped:
+                return Made(image)
+            self._doing(self._slot, number, "running")
+            try:
+                return Made(image, self._play(number, image))
+            except HarnessError as error:
+                return Made(image, error=error)
+        finally:
+            self._doing(self._slot, number, "")
+
+    def _play(self, number: int, image: Image) -> Ran:
+        planned, options = self._player.planned(image), self._player.options
+        if planned.scenario.skip:
+            raise UsageError(f"{planned.scenario.name} is skipped: {planned.scenario.skip}", "take one that runs")
+        require_images([planned], options)
+        path = Bundle.choose(options.runs_dir, planned.scenario.name)
+        return _ran(number, image, self._runner.run(self._worker.play(Job(planned, options, path))).outcome)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._source.stop()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._worker.stop, "SIGINT")
+
+    def close(self) -> None:
+        self._runner.run(self._worker.close())
+        self._runner.close()
 
 
 def _ran(number: int, image: Image, outcome: RunOutcome) -> Ran:

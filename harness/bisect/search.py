@@ -4,6 +4,11 @@ Three kinds of explanation compete. A *culprit*: the defect shows at one rate in
 one in all others. A *flake*: it shows at one rate everywhere. The *environment*: the rate changed at some moment
 of the search, whatever image ran. The rates are unknown and are summed over (`harness.bisect.rates`).
 
+The next image is the one whose vote has the greatest mutual information with the explanation (Lindley 1956, "On a
+measure of the information provided by an experiment"); for a known rate that is the search of Horstein (1963) and of
+Burnashev and Zigangirov (1974), which reaches the channel's capacity: with 80 % against 20 % a run tells 0.278 bit, so
+that 1,024 commits take 36 runs, and to be sure on both sides of the culprit at 1.2 bits a run another 17.
+
 Where all is reproducible one run an image is enough, and the culprit is found in ⌈log2 n⌉ runs after the two ends, plus
 one for each image that could not vote; what the prior says is used as far as that bound leaves room.
 """
@@ -12,8 +17,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import heappop, heappush
 from itertools import accumulate
 
 import numpy as np
@@ -26,10 +33,16 @@ ENOUGH = 0.999  # posterior of a culprit
 _CALLED = 0.99  # posterior of a flake or the environment: no commit is blamed, so that less is at stake
 _CLEARLY = 0.95  # … of the one of the two that is called
 _LIKELY = 0.5  # … when the runs are used up
-_LOCAL = math.log(10)  # odds that the runs at culprit and parent alone have to give, whatever the others say
+# … were all pairs of rates as likely beforehand, and a flake as likely as a culprit: of 250 defects that show in half
+# of the runs, without false alarms, 4 were blamed on a wrong commit without this, and one with it.
+_ANYHOW = 0.99
+# The same for the first votes, while more of them cost little: of 1,500 flakes that show in half of the runs 0.3 % are
+# blamed on a commit, not 1.4 %. An 80 % defect takes 8 votes more, and the share that takes over 120 is no larger.
+_EARLY, _SURER, _SURER_ANYHOW = 80, 0.9999, 0.999
 _DOUBT = 1e-8  # a run that claims to be a function of its image is none
-_FLAKE, _ENVIRONMENT = 0.05, 0.005  # beforehand, where nothing is claimed
-_END_TRIES = 12  # runs of the bad end without its defect until the ends are called the same
+_FLAKE, _ENVIRONMENT = 0.12, 0.005  # beforehand, where nothing is claimed
+_ASKED = 0.1  # posterior of no commit at all from which on runs are to tell whether it is one, not which
+END_TRIES = 24  # runs of the bad end without its defect until the ends are called the same: of one in five 0.5 % miss
 _RETRIES = 3  # runs that a passing trouble (a starved host) may cost at one image
 
 
@@ -72,7 +85,7 @@ class Search:
         self.order = order
         self.reproducible = reproducible
         self._most = most
-        self._rates = Rates(1 - _DOUBT if reproducible else 0.1)
+        self._rates = Rates(1 - _DOUBT if reproducible else 0.05)
         weights = np.ones(order.n) if prior is None else np.asarray(prior, dtype=np.float64)
         self._prior = weights / weights.sum()
         flake, environment = (_DOUBT, _DOUBT) if reproducible else (_FLAKE, _ENVIRONMENT)
@@ -104,8 +117,9 @@ class Search:
     def same(self, one: int, other: int) -> None:
         """Two images are equal to the byte: no commit that only one of them contains is the culprit."""
         apart = self.order.contains(one) != self.order.contains(other)
-        if not apart.all():  # the ends are equal: that is for whoever verifies them
-            self._prior = np.where(apart, 0.0, self._prior)
+        left = np.where(apart, 0.0, self._prior)
+        if left.any():  # else the defect came, went and came again, or the ends are equal
+            self._prior = left
             self._known = None
 
     @property
@@ -129,28 +143,27 @@ class Search:
 
     def _weigh(self) -> _Posterior:
         rates, runs, hits = self._rates, self._runs, self._hits
-        kb, nb = self.order.above(hits), self.order.above(runs)
-        ka, na = hits.sum() - kb, runs.sum() - nb
-        # Commits that no run tells apart stand together: what follows is worked out for one of each such row.
-        starts = np.concatenate(([True], (np.diff(kb) != 0) | (np.diff(nb) != 0)))
-        row = starts.cumsum() - 1
-        logs = rates.log_likelihood(*(each[starts] for each in (kb, nb - kb, ka, na - ka))) + rates.log_weight
+        logs, row = self._by_row()
+        logs += rates.log_weight
         rows = log_sum(logs)
         within = np.exp(logs - rows[:, None])
-        commits = rows[row]
         flake, level = one_rate(hits.sum(), runs.sum() - hits.sum())
         moved, later = self._moved()
         with np.errstate(divide="ignore"):
-            joint = np.concatenate(
-                [
-                    commits + np.log(self._prior) + np.log1p(-np.exp(self._others).sum()),
-                    self._others + np.array([flake, moved]),
-                ]
-            )
+            commits = rows[row] + np.log(self._prior) + np.log1p(-np.exp(self._others).sum())
+        joint = np.concatenate([commits, self._others + np.array([flake, moved])])
         weights = np.exp(joint - log_sum(joint))
-        return _Posterior(
-            weights, (within @ rates.shows)[row], (within @ rates.false)[row], level, later, within, row
-        )  # fmt: skip
+        return _Posterior(weights, (within @ rates.shows)[row], (within @ rates.false)[row], level, later)
+
+    def _by_row(self) -> tuple[Floats, npt.NDArray[np.int_]]:
+        """[row, pair of rates]: log likelihood of what was seen; the row of each commit. Commits that no run tells
+        apart share one."""
+        hits, runs = self._hits, self._runs
+        kb, nb = self.order.above(hits), self.order.above(runs)
+        ka, na = hits.sum() - kb, runs.sum() - nb
+        starts = np.concatenate(([True], (np.diff(kb) != 0) | (np.diff(nb) != 0)))
+        logs = self._rates.log_likelihood(*(each[starts] for each in (kb, nb - kb, ka, na - ka)))
+        return logs, starts.cumsum() - 1
 
     def _moved(self) -> tuple[float, float]:
         """Log likelihood that the rate changed between two of the votes, in either direction; the rate after it."""
@@ -174,7 +187,7 @@ class Search:
         if self.dead[0] or self.dead[n]:
             return Result(Kind.NO_VOTE, 0.0, bad=n, good=0)
         if not hits:
-            over = runs >= (1 if self.reproducible else _END_TRIES)
+            over = runs >= (1 if self.reproducible else END_TRIES)
             return Result(Kind.SAME, 1.0, bad=n, good=0) if over else None
         known = self._weighed()
         flake, environment = (float(weight) for weight in known.all[n:])
@@ -182,7 +195,7 @@ class Search:
             kind = Kind.FLAKE if flake >= environment else Kind.ENVIRONMENT
             return Result(kind, flake + environment, bad=n, good=0)
         group, share = self._leading(known)
-        if share >= ENOUGH and self._confirmed(known, group):
+        if share >= self._enough()[0] and self._confirmed(group):
             return self._culprit(group, share)
         if self.votes >= self._most:
             kinds = {Kind.CULPRIT: float(known.all[:n].sum()), Kind.FLAKE: flake, Kind.ENVIRONMENT: environment}
@@ -204,20 +217,63 @@ class Search:
         bad, good = self.order.edges(numbers[0], ~self.dead)
         return Result(Kind.CULPRIT, share, numbers, bad, good)
 
-    def _confirmed(self, known: _Posterior, group: Bools) -> bool:
-        """Whether the runs at the culprit and its parent alone, by the rates seen everywhere, speak for it."""
-        first = int(np.argmax(group))
-        bad, good = self.order.edges(first + 1, ~self.dead)
-        (kb, nb), (ka, na) = self.tally(bad), self.tally(good)
-        if not nb or not na:
+    def _confirmed(self, group: Bools) -> bool:
+        """Whether runs at the culprit and at its parent speak for it too, and no prior of rates or flakes decides."""
+        bad, good = self.order.edges(int(np.argmax(group)) + 1, ~self.dead)
+        if not self._runs[bad] or not self._runs[good]:
             return False
-        pairs = self._rates.log_likelihood(*(np.array([float(v)]) for v in (kb, nb - kb, ka, na - ka)))[0]
+        if self.reproducible:
+            return True
+        logs, row = self._by_row()
         with np.errstate(divide="ignore"):
-            for_it = float(log_sum(pairs + np.log(known.pairs[known.row[first]])))
-        against = one_rate(ka + kb, na + nb - ka - kb)[0]
-        return for_it - against - (math.log(_DOUBT) if self.reproducible else 0) >= _LOCAL
+            commits = log_sum(logs)[row] - math.log(len(self._rates.shows)) + np.log(self._prior)
+        hits, runs = self._hits.sum(), self._runs.sum()
+        flake = one_rate(hits, runs - hits)[0]
+        return float(np.exp(log_sum(commits[group]) - log_sum(np.append(commits, flake)))) >= self._enough()[1]
+
+    def _enough(self) -> tuple[float, float]:
+        """The posterior that a culprit needs, and the one that it needs if no prior is to decide."""
+        early = not self.reproducible and self.votes < _EARLY
+        return (_SURER, _SURER_ANYHOW) if early else (ENOUGH, _ANYHOW)
 
     # ---- where to run next -------------------------------------------------------------------------------------------
+
+    def ahead(self, count: int) -> list[int]:
+        """The *count* images that are likeliest to be asked for next, the next one first; fewer near the end.
+
+        An image is in it as often as it is to be run.
+        """
+        found: list[int] = []
+        todo = [(-1.0, 0, self)]  # (- how likely it comes to this, a tie-breaker, the search then)
+        while todo and len(found) < count:
+            likely, _, then = heappop(todo)
+            image = then.next()
+            if image is None:
+                continue
+            found.append(image)
+            seen = float(then.expected()[image])
+            for vote, share in ((True, seen), (False, 1 - seen)):
+                after = then.copy()
+                after.observe(image, vote)
+                heappush(todo, (likely * share, 2 * len(found) + vote, after))
+        return found
+
+    def copy(self) -> Search:
+        """Another search that has seen the same."""
+        other = copy(self)
+        other._hits, other._runs, other._votes = self._hits.copy(), self._runs.copy(), self._votes.copy()
+        other._troubles, other.dead = self._troubles.copy(), self.dead.copy()
+        return other
+
+    def expected(self) -> Floats:
+        """For each image, how likely a run of it shows the defect."""
+        return self._mean(self._weighed())
+
+    def _mean(self, known: _Posterior) -> Floats:
+        n = self.order.n
+        commits, levels = known.all[:n], np.array([known.level, known.later])
+        whole = float(commits @ known.false + known.all[n:] @ levels)
+        return self.order.within(commits * (known.shows - known.false)) + whole
 
     def next(self) -> int | None:
         """The image to run; None if there is a result."""
@@ -236,28 +292,30 @@ class Search:
             if chosen is not None:
                 return chosen
         group, share = self._leading(known)
-        if share >= ENOUGH:
+        if share >= self._enough()[0]:
             edges = self.order.edges(int(np.argmax(group)) + 1, ~self.dead)
             return min(edges, key=lambda image: self._runs[image])
         return int(worth.argmax())
 
     def _information(self, known: _Posterior) -> Floats:
-        """For each image, what one vote of it is expected to tell about the explanations, in nats."""
-        n, order = self.order.n, self.order
-        commits = known.all[:n]
-        others = known.all[n:]
+        """For each image, what one vote of it is expected to tell about the explanations, in nats.
+
+        Where it may well be no commit at all, only about whether it is one.
+        """
+        commits, others = known.all[: self.order.n], known.all[self.order.n :]
         levels = np.array([known.level, known.later])
-
-        def expected(shows: Floats, false: Floats, rest: Floats) -> Floats:
-            whole = commits @ false + others @ rest
-            return order.within(commits * (shows - false)) + whole
-
-        mean = expected(known.shows, known.false, levels)
-        return entropy(mean) - expected(entropy(known.shows), entropy(known.false), entropy(levels))
+        mean = self._mean(known)
+        none = float(others.sum())
+        if not self.reproducible and _ASKED <= none < 1:
+            level = others @ levels / none
+            return entropy(mean) - none * entropy(level) - (1 - none) * entropy((mean - none * level) / (1 - none))
+        shows, false = entropy(known.shows), entropy(known.false)
+        left = float(commits @ false + others @ entropy(levels))
+        return entropy(mean) - self.order.within(commits * (shows - false)) - left
 
     def _likely_to_vote(self) -> Floats:
         """What cannot be built often has neighbours that cannot either."""
-        likely = np.full(self.order.n + 1, 0.95)
+        likely = np.full(self.order.n + 1, 0.99)
         numbers = np.arange(self.order.n + 1)
         reach = max(1.0, self.order.n / 64)
         for image in np.flatnonzero(self.dead):
@@ -291,5 +349,3 @@ class _Posterior:
     false: Floats  # … and where it is not
     level: float  # the rate of a flake
     later: float  # the rate from now on, were it the environment
-    pairs: Floats  # [row, pair of rates]: how likely the pair is, were a commit of that row the culprit
-    row: npt.NDArray[np.int_]  # of each commit

@@ -42,11 +42,18 @@ class Source(Protocol):
     def prior(self) -> Sequence[float]:
         """n, weights of the commits."""
 
-    def image(self, number: int) -> Image:
-        """The image, built if need be. Blocks.
+    @property
+    def first_parent(self) -> bool:
+        """Whether merges are one step."""
+
+    def image(self, number: int, slot: int = 0) -> Image:
+        """The image, built if need be. Blocks; other slots may be at work at the same time.
 
         :raises HarnessError: if the trouble is not the image's own.
         """
+
+    def stop(self) -> None:
+        """End the builds that are under way; from any thread."""
 
     def describe(self) -> dict[str, object]:
         """What the search is about, for its journal: a search with another description is another search."""
@@ -67,13 +74,17 @@ class Files:
         self.names = [str(file) for file in self._files]
         self.titles = [file.name for file in files]
         self.prior = [1.0] * self.order.n
+        self.first_parent = False
 
-    def image(self, number: int) -> Image:
+    def image(self, number: int, slot: int = 0) -> Image:
         file = self._files[number]
         try:
             return Image(file, sha256_file(file))
         except OSError as error:
             return Image(None, reason=f"{file} cannot be read: {error.strerror}")
+
+    def stop(self) -> None:
+        pass  # nothing is built
 
     def describe(self) -> dict[str, object]:
         return {"images": self.names}

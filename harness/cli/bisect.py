@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.common import emit, say
-from harness.cli.options import accel_option, clock_option, json_option
+from harness.cli.options import Jobs, accel_option, clock_option, json_option
 
 if TYPE_CHECKING:
     from harness.bisect.source import Source
+
+
+_AGAIN = ("most", "build_timeout")  # what a search that is resumed may have another of
 
 
 @click.command("bisect")
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 @click.option("--scenario", type=click.Path(path_type=Path, dir_okay=False), help="What is played on each.")
 @click.option("--signature", default="", help="The defect's, from `harness diff`; else the bad end's first divergence.")
 @click.option(
+    "--rules", type=click.Path(path_type=Path, dir_okay=False), help="TOML file: what may differ (docs/diff.md)."
+)
+@click.option("--jobs", type=Jobs(), default="1", show_default=True, metavar="N|auto", help="Images at once.")
+@click.option(
     "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Where journal, builds and bundles go."
 )
 @click.option(
@@ -52,7 +59,7 @@ if TYPE_CHECKING:
 @clock_option
 @accel_option
 @json_option
-def command(as_json: bool, folder: Path | None, resume: Path | None, **given: Any) -> int:
+def command(as_json: bool, folder: Path | None, resume: Path | None, jobs: int, **given: Any) -> int:
     """Find the commit, or the image, that brought a defect: boots few of them, and none twice if runs are reproducible.
 
     The defect is known by the first divergence of the bad end's run from the good end's: an unrelated crash, a broken
@@ -63,31 +70,46 @@ def command(as_json: bool, folder: Path | None, resume: Path | None, **given: An
       harness bisect --images 'build/kernel-*.elf' --image reference --scenario scenarios/smoke/first-light.toml
     """
     from harness.bisect.driver import Driver, Interrupted
-    from harness.bisect.evidence import parting
+    from harness.bisect.evidence import Parter
     from harness.bisect.journal import SearchJournal
-    from harness.bisect.outcome import bisect_log, document, exit_code, lines
-    from harness.bisect.playing import Player
-    from harness.bisect.search import Kind
+    from harness.bisect.outcome import document, exit_code, lines, write_files
+    from harness.bisect.playing import Player, SlotMaker
+    from harness.bisect.slots import Slots
+    from harness.diff.rules import rules_of
     from harness.engine.batch import BatchOptions
     from harness.errors import UsageError
+    from harness.evidence.bundle import sha256_file
+    from harness.report.search import SearchProgress
     from harness.verdicts import EXIT_INTERRUPTED
+
+    progress = SearchProgress(enabled=not as_json)
+
+    def told(line: str) -> None:
+        progress.seen()
+        if not progress.say(line):
+            say(line)
 
     with ExitStack() as at_end:
         if resume is not None:
+            again = _given_again()
             folder = resume.resolve()
             journal = at_end.enter_context(closing(SearchJournal.resume(folder)))
-            options = journal.options
+            options = journal.options | {name: given[name] for name in again}
         else:
             options = _options(given)
             folder = (folder or _new_folder()).resolve()
             journal = None
         scenario = _scenario(options)
+        parter = Parter(rules_of(options["rules"]))
         source = at_end.enter_context(_Source(options, folder)).source
-        described = source.describe()
+        about = source.describe() | {"scenario": sha256_file(Path(options["scenario"]))}
         if journal is None:
-            journal = at_end.enter_context(closing(SearchJournal.create(folder, {**options, "about": described})))
-        elif options["about"] != described:
-            raise UsageError(f"the commits or images of the search in {folder} have changed", "begin a new search")
+            if not options["images"]:  # whatever the branches are by the time that it is resumed
+                options |= {"good": source.names[0], "bad": source.names[-1]}
+            journal = at_end.enter_context(closing(SearchJournal.create(folder, {**options, "about": about})))
+        elif options["about"] != about:
+            changed = ", ".join(name for name in about if options["about"].get(name) != about[name])
+            raise UsageError(f"since the search in {folder} began something changed: {changed}", "begin a new search")
         player = Player(
             scenario,
             BatchOptions(
@@ -97,25 +119,31 @@ def command(as_json: bool, folder: Path | None, resume: Path | None, **given: An
         )  # fmt: skip
         first = Path(source.names[0]) if options["images"] else None
         say(f"{source.order.n} commits, in {folder}")
+        makers = [SlotMaker(slot, source, player, progress.doing) for slot in range(jobs)]
+        slots = at_end.enter_context(closing(Slots(makers))) if jobs > 1 else None
         driver = Driver(
-            source, player, parting, journal, reproducible=player.reproducible(first),
-            signature=options["signature"], most=options["most"], say=say,
+            source, player, parter, journal, reproducible=player.reproducible(first), signature=options["signature"],
+            most=options["most"], slots=slots, say=told, doing=progress.doing,
         )  # fmt: skip
+        at_end.callback(progress.close)
+        progress.attach(driver)
         try:
             found = driver.find()
         except (Interrupted, KeyboardInterrupt):
-            say(f"interrupted; go on with: harness bisect --resume {folder}")
+            progress.close()
+            hint = f"go on with: harness bisect --resume {folder}"
+            say(f"interrupted; {hint}")
+            if as_json:
+                emit({"result": None, "exit_code": EXIT_INTERRUPTED, "error": "interrupted", "hint": hint})
             return EXIT_INTERRUPTED
+        progress.close()
         for line in lines(source, driver, found):
             say(line)
-        told = document(source, driver, found) | {"folder": str(folder), "git_bisect_log": None}
-        if found.result.kind is Kind.CULPRIT and not options["images"]:
-            log = folder / "git-bisect.log"
-            log.write_text(bisect_log(source, driver, found))
-            told["git_bisect_log"] = str(log)
-            say(f"  log          {log}  (git bisect replay)")
+        files = write_files(folder, source, driver, found, parter, commits=not options["images"])
+        for what, path in files.items():
+            say(f"  {what:<12} {path}")
         if as_json:
-            emit(told)
+            emit(document(source, driver, found) | {"folder": str(folder), "files": files})
         return exit_code(found)
 
 
@@ -124,6 +152,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
 
     :raises UsageError: for options that do not fit together.
     """
+    from harness.diff.rules import DEFAULT_RULES, load_rules, rules_json
     from harness.errors import UsageError
 
     options = dict(given)
@@ -146,10 +175,32 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         options["images"] = []
     scenario = options["scenario"]
     options["scenario"] = str(scenario.absolute() if scenario.exists() else scenario)
+    options["rules"] = rules_json(load_rules(options["rules"]) if options["rules"] else DEFAULT_RULES)
     options["output"] = str(options["output"]) if options["output"] else None
     options["weights"] = list(options["weights"])
     options["repository"] = str((options["repository"] or Path()).absolute())
     return options
+
+
+def _given_again() -> list[str]:
+    """The options that stand beside --resume and are of use there.
+
+    :raises UsageError: for any other.
+    """
+    from click.core import ParameterSource
+
+    from harness.errors import UsageError
+
+    context = click.get_current_context()
+    given = [
+        parameter
+        for parameter in context.command.params
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    other = [max(one.opts, key=len) for one in given if one.name not in {"resume", "as_json", "jobs", *_AGAIN}]
+    if other:
+        raise UsageError(f"--resume goes on as the search began: it takes no {', '.join(other)}", "leave it out")
+    return [one.name for one in given if one.name in _AGAIN]
 
 
 def _scenario(options: dict[str, Any]) -> Any:

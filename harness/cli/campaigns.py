@@ -18,13 +18,26 @@ if TYPE_CHECKING:
     from harness.engine.campaign import CampaignResult
     from harness.evidence.campaign import CampaignJournal
 
-_SHAPING = ("scenarios", "image", "target", "seed", "clock", "accel", "repeat", "repeat_share", "runs_dir")
+_SHAPING = (
+    "scenarios",
+    "image",
+    "word",
+    "target",
+    "seed",
+    "clock",
+    "accel",
+    "repeat",
+    "repeat_share",
+    "retries",
+    "runs_dir",
+)
 
 
 def wanted(context: click.Context) -> dict[str, Any]:
     """The options that decide what is played, JSON-able, with absolute paths; `runs_dir` only where it is given."""
     values = {name: context.params[name] for name in _SHAPING}
     values["scenarios"] = [str(path.absolute() if path.exists() else path) for path in values["scenarios"]]
+    values["word"] = list(values["word"])
     values["target"] = str(values["target"].absolute()) if values["target"] else None
     values["runs_dir"] = str(values["runs_dir"]) if _given(context, "runs_dir") else None
     return {"harness": __version__, **values}
@@ -35,7 +48,7 @@ def as_begun(context: click.Context, given: Mapping[str, Any], journal: Campaign
 
     :raises UsageError: if one is given again, and another.
     """
-    begun = journal.options
+    begun = {"retries": 0, "word": [], **journal.options}
     if begun["harness"] != given["harness"]:
         raise _changed(journal, [f"it was begun by the harness {begun['harness']}, and this is {given['harness']}"])
     for name in _SHAPING:
@@ -60,6 +73,11 @@ def refuse_together(context: click.Context) -> None:
     goldens = given["update_goldens"] or given["add_goldens"]
     if given["campaign"] and given["resume"]:
         raise UsageError("--campaign begins one and --resume finishes one", "give one of them")
+    if given["retries"] and (given["repeat"] or goldens or given["pause_on_fail"]):
+        raise UsageError(
+            "--retries plays a scenario again until it passes",
+            "leave --repeat (which compares the runs), --update-goldens, --add-goldens and --pause-on-fail out",
+        )
     if goldens and (given["campaign"] or given["resume"] or given["repeat"]):
         raise UsageError(
             "pictures are approved by one run of each scenario", "leave --campaign, --resume and --repeat out"
@@ -79,7 +97,7 @@ def finish(report: Report, result: CampaignResult, journal: CampaignJournal | No
     """Say how it ended, and how to go on with a campaign that did not come to its end; the exit code."""
     folder = None if journal is None else journal.folder
     code = report.finish(result, campaign=folder)
-    if journal is not None and not result.interrupted and result.error is None:
+    if journal is not None and not result.interrupted and not result.expired and result.error is None:
         journal.append("campaign.end", exit_code=code)
     elif folder is not None:
         say(f"harness run --resume {folder}  plays what is left")

@@ -17,8 +17,12 @@ from harness.verdicts import EXIT_INTERRUPTED, EXIT_LAB, EXIT_USAGE
 
 
 def emit(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=True, default=str) + "\n")
+    """Print one JSON document on stdout.
+
+    What a guest said is in it, and GitHub obeys a `##[command]` in the midst of any line.
+    """
+    text = json.dumps(document, indent=1, ensure_ascii=True, default=str).replace("##", "#\\u0023")
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 

@@ -152,6 +152,10 @@ def _play(scenario: Path, image: str, seed: int | None, clock: Any, runs_dir: Pa
     scenarios = load_scenarios(scenario)
     if len(scenarios) != 1:
         raise UsageError(f"{scenario} makes {len(scenarios)} scenarios", "compare one at a time")
+    if scenarios[0].several:
+        raise UsageError(
+            f"{scenario} is of several guests", "play it with `harness run`, and compare the bundles of its guests"
+        )
     options = BatchOptions(runs_dir=runs_dir, image=image, seed=seed, clock=clock)
     planned = plan(scenarios, options)
     require_images(planned, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -44,7 +44,7 @@ def list_images(as_json: bool) -> int:
             entry |= {
                 "shape": profile.boot.shape,
                 "arch": profile.machine.arch,
-                "clock": profile.clock.default,
+                "clock": profile.default_clock,
                 "summary": profile.summary,
                 "status": str(found.readiness),
                 "reason": found.reason,
@@ -71,8 +71,9 @@ def _say_table(entries: list[dict[str, Any]]) -> None:
 
 @command.command("build")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--locked", is_flag=True, help="Of exactly the packages that the image's lock file names, or not at all.")
 @json_option
-def build_images(names: tuple[str, ...], as_json: bool) -> int:
+def build_images(names: tuple[str, ...], locked: bool, as_json: bool) -> int:
     """Build the images NAME (names or profile files); without a name, every image that is not built or stale.
 
     The build command's own output goes to stderr. An image that is taken from Debian packages as it is has no build.
@@ -81,28 +82,53 @@ def build_images(names: tuple[str, ...], as_json: bool) -> int:
     Examples:
       harness image build
       harness image build reference
+      harness image build weston --locked
     """
-    from harness.targets.build import build
+    from harness.errors import UsageError
     from harness.targets.needs import require
 
+    if locked and not names:
+        raise UsageError("--locked needs the names of images", "name those that have a lock file")
     results = []
     for profile in _named(names) if names else _unbuilt():
         if not profile.build.command:
             require(profile)
             say(f"{profile.name}: nothing to build")
             continue
-        say(f"{profile.name}: {' '.join(profile.build.command)}")
-        built = build(profile, force=bool(names))
-        say(f"{profile.name}: built in {built.seconds:.1f} s" if built.ran else f"{profile.name}: was built meanwhile")
-        for file in built.files:
-            say(f"  {file.sha256[:16]}  {file.bytes:>10}  {file.path}")
-        files = [{"path": str(file.path), "bytes": file.bytes, "sha256": file.sha256} for file in built.files]
-        results.append({"name": profile.name, "seconds": round(built.seconds, 3), "files": files})
+        results.append(_build(profile, force=bool(names), how="locked" if locked else "command"))
     if not results and not names:
         say("every image is built")
     if as_json:
         emit({"built": results})
     return 0
+
+
+@command.command("update")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@json_option
+def update_images(names: tuple[str, ...], as_json: bool) -> int:
+    """Build the images NAME of what their archive has now, and write their lock files anew.
+
+    \b
+    Example:
+      harness image update weston
+    """
+    results = [_build(profile, force=True, how="update") for profile in _named(names)]
+    if as_json:
+        emit({"built": results})
+    return 0
+
+
+def _build(profile: Profile, *, force: bool, how: Literal["command", "locked", "update"]) -> dict[str, Any]:
+    from harness.targets.build import build
+
+    say(f"{profile.name}: {' '.join(getattr(profile.build, how))}")
+    built = build(profile, force=force, how=how)
+    say(f"{profile.name}: built in {built.seconds:.1f} s" if built.ran else f"{profile.name}: was built meanwhile")
+    for file in built.files:
+        say(f"  {file.sha256[:16]}  {file.bytes:>10}  {file.path}")
+    files = [{"path": str(file.path), "bytes": file.bytes, "sha256": file.sha256} for file in built.files]
+    return {"name": profile.name, "seconds": round(built.seconds, 3), "files": files}
 
 
 def _named(names: tuple[str, ...]) -> list[Profile]:

@@ -9,8 +9,22 @@ from typing import Any, TypeVar
 import click
 
 from harness.cli.common import default_runs_dir
+from harness.cores import cores
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Jobs(click.ParamType[int]):
+    """How many runs at once: a number, or `auto`, which is as many as there are cores."""
+
+    name = "jobs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == "auto":
+            return min(256, cores())
+        if str(value).isdecimal() and 1 <= int(value) <= 256:
+            return int(value)
+        return self.fail(f"{value!r} should be 1 to 256, or auto", param, ctx)
 
 
 def json_option(function: F) -> F:
@@ -52,6 +66,13 @@ def junit_option(function: F) -> F:
     return click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file.")(
         function
     )
+
+
+def html_option(function: F) -> F:
+    """`--html`, None if not given."""
+    return click.option(
+        "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one HTML page over all runs."
+    )(function)
 
 
 def runs_dir_option(function: F) -> F:

@@ -8,24 +8,47 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.common import emit, say_error, say_lines
+from harness.cli.common import emit, say, say_error, say_lines
 from harness.errors import HarnessError, UsageError
 from harness.verdicts import EXIT_LAB, EXIT_PASS, EXIT_USAGE, Verdict
 
 if TYPE_CHECKING:
     from harness.engine.batch import BatchResult, Planned
     from harness.engine.campaign import CampaignResult, ScenarioResult
+    from harness.engine.quarantine import Quarantine
     from harness.engine.run import RunOutcome
+    from harness.report.annotations import Commands
+    from harness.scenario.model import Scenario
 
 
 class Report:
     """Gathers the runs of a batch.
 
     :param pages_of_passes: whether a run that passed gets its `junit.xml` and `report.html` too; they cost 0.2 s.
+    :param quarantine: the failures that are known.
+    :param github: say it to GitHub Actions too.
+    :param coverage: the folder for that of all runs together.
+    :param html: where the page over all runs goes; a campaign's goes into its folder in any case.
     """
 
-    def __init__(self, *, junit: Path | None, every_check: bool, as_json: bool, pages_of_passes: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        junit: Path | None,
+        every_check: bool,
+        as_json: bool,
+        pages_of_passes: bool = True,
+        quarantine: Quarantine | None = None,
+        github: bool = False,
+        html: Path | None = None,
+        coverage: Path | None = None,
+    ) -> None:
+        self._quarantine = quarantine
+        self._commands = _commands() if github else None
+        self._places: list[tuple[Scenario, int | None]] = []
         self._junit = junit
+        self._html = html
+        self._coverage = coverage
         self._every_check = every_check
         self._as_json = as_json
         self._pages_of_passes = pages_of_passes
@@ -44,15 +67,24 @@ class Report:
             run, checks = run_json(outcome), check_lines(outcome.verdict)
             lines = run_lines(run, outcome.verdict, every_check=self._every_check) + _triage_lines(outcome)
             lines += [line for golden in outcome.updated_goldens for line in _golden_lines(Path(golden))]
+        self._placed(planned, outcome)
         self._say(run, lines, checks)
         if outcome is not None and (self._pages_of_passes or run["verdict"] != "PASS"):
             self._pages(outcome)
+
+    @property
+    def told(self) -> int:
+        """How many scenarios were told so far."""
+        return len(self._runs)
 
     def result(self, result: ScenarioResult) -> None:
         """Say what came of a scenario of a campaign, and write the pages of its runs that nobody has written yet."""
         from harness.report.summary import check_lines, repeat_lines, result_json, run_lines
 
         run, agreement = result_json(result), result.agreement
+        if self._quarantine is not None:
+            self._quarantine.mark(run)
+        self._placed(result.planned, None if agreement is None else result.runs[agreement.head].outcome)
         if agreement is None:
             self._say(run, run_lines(run, None, every_check=self._every_check), [])
             return
@@ -64,6 +96,11 @@ class Report:
         self._say(run, lines + repeats, check_lines(head.verdict) + repeats)
         for one in result.runs:
             self._pages(one.outcome, one.unwritten)
+
+    def _placed(self, planned: Planned, outcome: RunOutcome | None) -> None:
+        """Keep where the scenario's file says what decided."""
+        cause = None if outcome is None else outcome.verdict.first_cause
+        self._places.append((planned.scenario, None if cause is None else cause.step))
 
     def _say(self, run: dict[str, Any], lines: list[str], checks: list[str]) -> None:
         self._runs.append(run)
@@ -83,16 +120,26 @@ class Report:
 
         :param campaign: folder of the campaign that it belongs to.
         """
+        from harness.report.known import held
         from harness.report.summary import batch_json
 
         batch = batch_json(self._runs, interrupted=result.interrupted)
         if campaign is not None:
             batch["campaign"] = str(campaign)
         if len(self._runs) > 1:
-            counts = Counter(run["verdict"] for run in self._runs)
+            counts = Counter(f"{run['verdict']}{' (quarantined)' if held(run) else ''}" for run in self._runs)
             say_lines([", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))])
+        if self._quarantine is not None:
+            for name in self._quarantine.unused(run["scenario"] for run in self._runs):
+                say_lines([f"note: the quarantine's entry for {name} is about no scenario of this batch"])
         if self._junit is not None:
             self._write_junit(self._junit)
+        if self._coverage is not None:
+            self._merge_coverage(self._coverage, batch)
+        for page in filter(None, (self._html, None if campaign is None else campaign / "report.html")):
+            self._write_html(page, str(batch["verdict"] or ""))
+        if self._commands is not None:
+            self._write_summary(batch)
         if result.error is not None:
             self._ended_by(result.error, batch)
         elif self._unwritten and batch["exit_code"] == EXIT_PASS:
@@ -101,6 +148,8 @@ class Report:
             batch["unwritten"] = self._unwritten
         if self._as_json:
             emit(batch)
+        if self._commands is not None:
+            self._tell_github(self._commands)
         return int(batch["exit_code"])
 
     def _ended_by(self, error: HarnessError, batch: dict[str, Any]) -> None:
@@ -122,6 +171,55 @@ class Report:
         except OSError as error:
             self._not_written(file, error.strerror or str(error), "what was said above stands")
 
+    def _tell_github(self, commands: Commands) -> None:
+        """The last that is said: from here on nothing holds commands back."""
+        from harness.report.annotations import commands_of
+        from harness.scenario.places import line_of
+
+        places = [
+            None if scenario.file is None else (scenario.file, line_of(scenario, step))
+            for scenario, step in self._places
+        ]
+        say(commands.release())
+        for line in commands_of(self._runs, places):
+            say(line)
+
+    def _write_summary(self, batch: dict[str, Any]) -> None:
+        from harness.report.annotations import summary_file, write_summary
+
+        page = summary_file()
+        if page is None:
+            return
+        try:
+            write_summary(page, batch, self._checks)
+        except OSError as error:
+            self._not_written(page, error.strerror or str(error), "what was said above stands")
+
+    def _merge_coverage(self, folder: Path, batch: dict[str, Any]) -> None:
+        from harness.coverage.collect import LCOV, merge
+
+        repeats = [one for run in self._runs for one in run.get("repeats") or [run]]
+        bundles = [Path(run["bundle"]) for run in repeats if run["bundle"]]
+        files = [bundle / LCOV for bundle in bundles if (bundle / LCOV).is_file()]
+        if not files:
+            return
+        try:
+            coverage = merge(files, folder)
+        except OSError as error:
+            self._not_written(folder / LCOV, error.strerror or str(error), "each run's bundle has its own")
+            return
+        batch["coverage"] = str(folder / LCOV)
+        say_lines([f"coverage     {coverage.told()}  ({folder / LCOV})"])
+
+    def _write_html(self, page: Path, verdict: str) -> None:
+        from harness.report.batch import write_batch
+
+        try:
+            page.parent.mkdir(parents=True, exist_ok=True)
+            write_batch(page, self._runs, title=page.absolute().parent.name, verdict=verdict)
+        except OSError as error:
+            self._not_written(page, error.strerror or str(error), "what was said above stands")
+
     def _not_written(self, file: Path, why: str, kept: str) -> None:
         """A page *about* runs changes no run's verdict, but nobody shall miss it unawares.
 
@@ -129,6 +227,15 @@ class Report:
         """
         self._unwritten.append(str(file))
         say_error(f"cannot write {file}: {why}", f"{kept}; make room there and run it again")
+
+
+def _commands() -> Commands:
+    """From here on nothing that is printed is a command to GitHub."""
+    from harness.report.annotations import Commands
+
+    commands = Commands()
+    say(commands.hold())
+    return commands
 
 
 def _triage_lines(outcome: RunOutcome) -> list[str]:

@@ -75,10 +75,10 @@ def command(what: Path, rules: tuple[Path, ...], symbols: Path | None, slide: in
 def _of_bundle(path: Path, rules: tuple[Path, ...], symbols: Path | None, slide: int | None) -> list[Triage]:
     from harness.evidence.bundle import Bundle
     from harness.judge.rejudge import recorded, rejudge
-    from harness.triage.run import calls_for_triage, triage_bundle
+    from harness.triage.run import calls_for_triage, triage_bundle, triage_log
 
     bundle = Bundle.open(path)
     verdict = rejudge(bundle, recorded(bundle)[0])
-    if not calls_for_triage(verdict):
-        return []
+    if not calls_for_triage(verdict):  # what the kernel printed may be worth reading in a run that wanted it to die
+        return triage_log(bundle.serial, rules=rules, symbols=symbols, slide=slide) if bundle.serial.is_file() else []
     return [triage_bundle(bundle, verdict, rules=rules, symbols=symbols, slide=slide)]

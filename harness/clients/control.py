@@ -47,7 +47,8 @@ class ControlLink:
         self._port = port
         self._send = write
         self._journal = journal
-        self._repeat_after = repeat_after
+        self.repeat_after = repeat_after
+        self._last_frame = b""
         self._next = first
         self.last_sequence = 0  # of the last command of this boot, 0 before the first
         self._turn = asyncio.Lock()
@@ -107,6 +108,7 @@ class ControlLink:
             self._next = sequence % SEQUENCE_LIMIT + 1
             self._inbox = asyncio.Queue()
             self._expected = self.last_sequence = sequence
+            self._last_frame = frame
             self._journal.append("control.send", cseq=sequence, payload=payload)
             try:
                 async with asyncio.timeout(limit):
@@ -119,6 +121,19 @@ class ControlLink:
                 self._expected = None
             self._journal.append("control.reply", cseq=sequence, ok=reply.ok, payload=reply.payload)
             return reply
+
+    async def again(self) -> bool:
+        """Send the last command of this boot once more; the guest answers it as before, does nothing, and says that it
+        waits. Returns whether there was one. Writes `control.repeat`.
+
+        :raises harness.errors.TargetLost: if the port is gone.
+        """
+        async with self._turn:
+            if not self.last_sequence:
+                return False
+            self._journal.append("control.repeat", cseq=self.last_sequence, attempt=0, why="no rendezvous")
+            await self._send(b"\n" + self._last_frame)
+            return True
 
     def feed_line(self, text: str) -> bool:
         """One line of the console, in inline mode. Returns whether it held a reply, whole or damaged."""
@@ -148,7 +163,7 @@ class ControlLink:
 
     async def _reply_or_trouble(self, sequence: int) -> Reply | str:
         try:
-            async with asyncio.timeout(self._repeat_after):
+            async with asyncio.timeout(self.repeat_after):
                 got = await self._inbox.get()
             while isinstance(got, Garbage) and not self._inbox.empty():  # a burst of noise counts once
                 got = self._inbox.get_nowait()

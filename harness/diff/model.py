@@ -46,7 +46,6 @@ class Ending:
     signature: str
     text: str
     offset: int | None = None
-    epoch: int | None = None  # the boot in which it was seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

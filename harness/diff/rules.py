@@ -26,10 +26,10 @@ do = "normalise"
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from harness.errors import UsageError
 from harness.markers.match import Pattern
@@ -82,6 +82,21 @@ def load_rules(path: Path) -> Rules:
     if problems := list(_problems(rules)):
         raise refuse(path, document.locate, problems)
     return rules
+
+
+def rules_json(rules: Rules) -> dict[str, Any]:
+    """*rules* as JSON, for `rules_of`."""
+    from pydantic import TypeAdapter
+
+    found: dict[str, Any] = TypeAdapter(Rules).dump_python(rules, mode="json")
+    return found
+
+
+def rules_of(data: Mapping[str, Any]) -> Rules:
+    """What `rules_json` made JSON of."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Rules).validate_python(data)
 
 
 def _problems(rules: Rules) -> Iterator[Problem]:

@@ -47,7 +47,7 @@ def lines(found: Comparison, width: int = 100, limit: int = LISTED, style: Style
     for one in listed:
         places = f"{one.a + 1}:{one.b + 1}"
         yield _cut(f"  {places:>13}  {one.kind:<8}  {one.what}", width)
-    left = sum(found.counts.values()) - sum(1 if "boot" in one.signature else one.count for one in listed)
+    left = sum(found.counts.values()) - sum(1 if None in one.boot else one.count for one in listed)
     if left > 0 and len(found.differences) > len(listed):
         yield f"  … and {left} more"
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.console.safe import safe
 from harness.console.stream import ConsoleStream
 from harness.console.text import render
 from harness.console.types import Chunk, Line
 from harness.diff.model import Ending, Picture, Stream
-from harness.diff.signature import words
+from harness.diff.signature import LONGEST, words
 from harness.errors import UsageError
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Event, read_events
@@ -94,7 +95,7 @@ def of_log(path: Path, schema: Schema = PLAN, prefixes: Iterable[str] | None = N
         markers=sieve.markers,
         guest_us=clock.times,
         serial=path,
-        ending=_text_ending(data),
+        ending=_text_ending(path, data),
         schema=schema,
         lost=parser.lost + sieve.harmed,
         truncated=sieve.full,
@@ -190,13 +191,33 @@ def _verdict_ending(bundle: Bundle) -> Ending | None:
     evidence = first.get("evidence")
     evidence = evidence if isinstance(evidence, Mapping) else {}
     signature = cause
-    if cause == "crash-text":
+    if kind == "crash" and (told := _triaged(bundle, verdict)):
+        signature = told
+    elif cause == "crash-text":
         signature = words(what.partition(": ")[2] or what)
     elif kind == "fail":
         check = _check(verdict, first.get("step"))
         signature = f"{cause}: {words(check)}" if check else cause
     offset = evidence.get("offset")
     return Ending(kind, signature, what, offset if isinstance(offset, int) else None)
+
+
+def _triaged(bundle: Bundle, verdict: Mapping[str, Any]) -> str:
+    """What triage calls the crash, with triage's signature; "" if it says nothing."""
+    from harness.judge.verdict import RunVerdict
+    from harness.triage.run import stored, triage_bundle
+
+    found = stored(bundle)
+    if found is None:
+        try:
+            found = triage_bundle(bundle, RunVerdict.from_json(verdict)).to_json()
+        except (OSError, UsageError, KeyError, TypeError, ValueError):  # without a triage a crash has a cause still
+            return ""
+    return _titled(str(found.get("title", "")), str(found.get("signature", "")))
+
+
+def _titled(title: str, signature: str) -> str:
+    return f"{safe(title, LONGEST)} [{safe(signature, 40)}]" if title and signature else ""
 
 
 def _check(verdict: Mapping[str, Any], step: object) -> str:
@@ -227,14 +248,15 @@ def _line_time(data: mmap.mmap | bytes, offset: int) -> int | None:
 
 
 _NEEDLES = re.compile(
-    rb"panic|PANIC|BUG: unable|Oops: |EXCEPTION|general protection|X64 Exception|Synchronous Exception at|Guru Medi"
-    rb"|KERNEL_SECURITY_CHECK"
+    rb"panic|PANIC|BUG|Oops|Unable to handle| \[#|EXCEPTION|nhandled exception|general protection|X64 Exception"
+    rb"|Synchronous Exception at|ASSERT|Abort\" handler|Guru Medi|KERNEL_SECURITY_CHECK"
+    rb"|ZEPHYR FATAL|Fatal trap"
 )
 """What each of the built-in crash texts has in it: only such lines are looked at."""
 _CRASH_LINE = 400  # characters of it that are kept
 
 
-def _text_ending(data: mmap.mmap | bytes) -> Ending | None:
+def _text_ending(path: Path, data: mmap.mmap | bytes) -> Ending | None:
     """The first text that says that a kernel died."""
     patterns = [Pattern.parse(source) for source in BUILT_IN]
     for found in _NEEDLES.finditer(data):
@@ -243,5 +265,14 @@ def _text_ending(data: mmap.mmap | bytes) -> Ending | None:
         start = start or max(found.start() - _CRASH_LINE, 0)
         text = render(data[start : end if end >= 0 else found.end() + _CRASH_LINE])[0]
         for span in filter(None, (one.match_line(text) for one in patterns)):
-            return Ending("crash", words(text[span[0] :]), text[span[0] :], start)
+            told = _triaged_log(path) or words(text[span[0] :])
+            return Ending("crash", told, text[span[0] :], start)
     return None
+
+
+def _triaged_log(path: Path) -> str:
+    """What `harness triage` calls the crash in a log, with its signature; "" if it knows none."""
+    from harness.triage.run import triage_log
+
+    found = triage_log(path)
+    return _titled(found[0].full_title, found[0].signature) if found else ""

@@ -190,14 +190,14 @@ async def dialogue(ctx: Context, index: int, step: s.Dialogue) -> None:
 
 async def check_frame(ctx: Context, index: int, step: s.CheckFrame) -> None:
     camera, deadline = await ctx.open_camera(), ctx.deadline(step.timeout, TIMEOUTS.frame_stable)
-    with ctx.qmp.bounded(deadline.left + host(TIMEOUTS.capture)):
+    with ctx.bounded(deadline.left + host(TIMEOUTS.capture)):
         await camera.check(index, step, deadline)
     ctx.waits.check_fatal()
 
 
 async def remember_frame(ctx: Context, index: int, step: s.RememberFrame) -> None:
     camera = await ctx.open_camera()
-    with ctx.qmp.bounded(host(TIMEOUTS.capture)):
+    with ctx.bounded(host(TIMEOUTS.capture)):
         await camera.remember(index, step.name)
 
 
@@ -233,7 +233,9 @@ async def cont(ctx: Context, index: int, step: s.Cont) -> None:
 
 
 async def mark(ctx: Context, index: int, step: s.Mark) -> None:
-    """Its beginning in the journal is all that it is for."""
+    """Its beginning in the journal is what it is for. Where faults are given one by one, it is their instant."""
+    if ctx.injector is not None:
+        await ctx.injector.inject_given()
 
 
 async def shutdown(ctx: Context, index: int, step: s.Shutdown) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.clock import Today, utc_today
 from harness.engine.run import RunOutcome, RunRequest, play
 from harness.errors import HarnessError, UsageError
+from harness.scenario.guests import on_guest
 from harness.scenario.model import ClockMode, Scenario
 from harness.targets.profile import Profile
 
 if TYPE_CHECKING:
+    import datetime
+
     from harness.engine.context import Context
     from harness.engine.warm import Starts
     from harness.judge.verdict import RunVerdict
@@ -37,9 +40,11 @@ class BatchOptions:
     vnc: bool = False
     gdb: bool = False
     share_console: bool = False
+    coverage: bool = False  # write which lines of the kernel's source ran
     memory_dump: bool = False  # of guests that crashed or hang
     head_start: HeadStart | None = None  # the machine of the one run of this batch, on its way already
     warm: Starts | None = None  # the snapshots that runs start from
+    today: Today = utc_today
     on_start: Callable[[Context], None] | None = None
     on_fail: Callable[[Context, RunVerdict], Any] | None = None
     on_done: Callable[[Planned, RunOutcome | None], None] | None = None  # called after each run, None for a skipped one
@@ -84,24 +89,25 @@ def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
                 f"the scenario {chosen.name} names no image", 'give image = "NAME" in the file, or --image NAME'
             )
         profile = find_image(name, relative_to=chosen.folder)
+        chosen = on_guest(chosen, profile.name)
         if chosen.set:
             profile = override(profile, chosen.set)
-        clock = options.clock or chosen.clock or profile.clock.default
+        clock = options.clock or chosen.clock or profile.default_clock
         if options.target is not None:
             clock = "wall"  # only a QEMU that we start ourselves counts instructions
-        _check_masks(chosen, profile)
+        check_masks(chosen, profile, options.today())
         planned.append(Planned(chosen, profile, clock))
     return planned
 
 
-def _check_masks(scenario: Scenario, profile: Profile) -> None:
+def check_masks(scenario: Scenario, profile: Profile, today: datetime.date) -> None:
     """:raises UsageError: for a mask that has expired, hides too much, or cannot be read."""
     names = [s.name for s in scenario.steps if s.do == "check-frame" and s.against == "golden"]
     if not names:
         return
     from harness.frames.goldens import Goldens
 
-    goldens, today = Goldens(scenario.folder / "goldens"), datetime.datetime.now(datetime.UTC).date()
+    goldens = Goldens(scenario.folder / "goldens")
     for name in names:
         goldens.check_mask(name, today, identity=profile.guest.identity)
 
@@ -131,6 +137,7 @@ def request(item: Planned, options: BatchOptions, bundle: Path | None = None) ->
         runs_dir=options.runs_dir,
         update_goldens=options.update_goldens,
         add_goldens=options.add_goldens,
+        coverage=options.coverage,
         memory_dump=options.memory_dump,
         on_start=options.on_start,
         on_fail=options.on_fail,

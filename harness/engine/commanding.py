@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from harness.clients.codec import Reply
 from harness.engine.context import Context
@@ -31,7 +33,19 @@ async def rendezvous(ctx: Context, reply: Reply, deadline: Deadline) -> None:
     :raises StepTimeoutError: at the deadline.
     :raises FatalFindingError: on the first finding.
     """
-    await ctx.waits.until(lambda: ctx.evaluator.clock.ready_seq == reply.seq or ctx.evaluator.left, deadline)
+    repeat = ctx.control.repeat_after
+    while True:
+        limit = deadline if repeat is None else Deadline.after(repeat, not_after=deadline)
+        try:
+            await ctx.waits.until(lambda: ctx.evaluator.clock.ready_seq == reply.seq or ctx.evaluator.left, limit)
+        except StepTimeoutError:
+            if limit is deadline:
+                raise
+            with suppress(TimeoutError):  # the line may have swallowed what came after the answer, or is away
+                async with asyncio.timeout(deadline.left):
+                    await ctx.control.again()
+        else:
+            break
     if ctx.evaluator.clock.ready_seq == reply.seq:
         await ctx.settle_frames()
 

@@ -1,4 +1,4 @@
-"""What leads a run that is one of several: it says when each step is due."""
+"""What leads a run that is one of several, or that a program plays step by step: it says when each step is due."""
 
 from __future__ import annotations
 

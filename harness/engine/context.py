@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,6 +85,10 @@ class Context:
         """Width and height of the screen in pixels."""
         return await (await self.open_camera()).size()
 
+    def bounded(self, seconds: float) -> AbstractContextManager[object]:
+        """Give QMP, where there is any, so many seconds for what is done inside."""
+        return nullcontext() if self.target.qmp is None else self.target.qmp.bounded(seconds)
+
     @property
     def qmp(self) -> QmpSession:
         """:raises UsageError: if the target has none."""
@@ -97,6 +102,6 @@ class Context:
         if self.link is None:
             raise UsageError(
                 f"the image {self.profile.name} speaks no control protocol",
-                'set guest.control = "com2" or "inline" in its profile',
+                'set guest.control = "com2", "virtserial" or "inline" in its profile',
             )
         return self.link

@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.engine.fault_world import RunWorld
@@ -86,6 +86,7 @@ class Injector:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_once = ctx.clock != "virtual"
+        self._given = False  # faults were added
         ctx.evaluator.on_marker.append(self._marker)
         self._disturbing = 0  # faults that are being injected in the middle of what the guest does
         self._undisturbed = asyncio.Event()
@@ -110,6 +111,26 @@ class Injector:
             from harness.engine.disk_audit import DiskAudit
 
             self._audit = DiskAudit(ctx.target, ctx.journal)
+
+    def add(self, fault: Fault) -> None:
+        """One more fault of the plan, while the run goes on: due when `inject_given` is called."""
+        if self._ctx.scenario.faults is None:
+            raise ValueError("the scenario has no faults")
+        (resolved,) = resolve(replace(self._ctx.scenario.faults, fault=(fault,)), self._ctx.scenario.seed)
+        self.armed.append(Armed(resolved, 0.0))
+        self._given = True
+        self._ctx.journal.append("fault.armed", name=fault.name, when=str(fault.when))
+
+    async def inject_given(self) -> None:
+        """Inject what was added."""
+        if self._given:
+            self._given = False
+            await self.at_rendezvous(counts=False)
+
+    @property
+    def rendezvous(self) -> int:
+        """How often the guest has waited for us."""
+        return self._rendezvous
 
     # ---- instants ------------------------------------------------------------------------------------------------
 

@@ -68,3 +68,10 @@ def interruptions(tell: Callable[[str], object], hurry: Callable[[], None] | Non
             loop.remove_signal_handler(number)
             signal.signal(number, before[number])
         _current.reset(token)
+
+
+def end_what_is_under_way(name: str) -> None:
+    """Tell all but the outermost that *name* ends them, as a signal would: a deadline, which is no signal."""
+    signals = _current.get()
+    for tell in list(signals.hear[1:]) if signals is not None else ():
+        tell(name)

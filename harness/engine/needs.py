@@ -9,6 +9,7 @@ from harness.scenario.model import Scenario
 from harness.targets.base import Capability, Target
 
 if TYPE_CHECKING:
+    from harness.scenario.faulting import Fault
     from harness.scenario.steps import Step
 
 _NEEDS: dict[str, tuple[Capability, ...]] = {
@@ -27,7 +28,17 @@ _NEEDS: dict[str, tuple[Capability, ...]] = {
     "recover": (Capability.CONTROL,),
     "stop": (Capability.QMP,),
     "cont": (Capability.QMP,),
+    "expect-exit": (Capability.QMP,),
 }
+
+
+_FAULT_NEEDS: dict[str, tuple[Capability, ...]] = {
+    **dict.fromkeys(("client-crash", "client-hang", "client-kill", "buffer-exhaustion"), (Capability.CONTROL,)),
+    **dict.fromkeys(("queue-overflow", "malformed-request", "guest-command"), (Capability.CONTROL,)),
+    **dict.fromkeys(("serial-noise", "serial-loss", "serial-stall", "kill-harness"), ()),
+    "reset": (Capability.POWER,),
+}
+"""Of the kinds of faults; all others are done through QMP."""
 
 
 def refuse_what_cannot_be_done(scenario: Scenario, target: Target) -> None:
@@ -38,14 +49,22 @@ def refuse_what_cannot_be_done(scenario: Scenario, target: Target) -> None:
             "it takes the virtual clock, and a guest with an identity strip and the proof rendezvous: identity and"
             " prove_words in its profile (docs/frames.md)",
         )
-    if all(capability in target.capabilities for step in scenario.steps for capability in _needs(step)):
+    faults = scenario.faults.fault if scenario.faults is not None else ()
+    steps = [(index, step) for index, step in enumerate(scenario.steps) if index not in scenario.left_out]
+    asked = [*(needs_of(step) for _, step in steps), *map(needs_of_fault, faults)]
+    if target.capabilities.issuperset(capability for needs in asked for capability in needs):
         return
     from harness.scenario.steps import describe
 
     lacking = [
-        f"step {index}, {describe(step)}, needs {', '.join(missing)}"
-        for index, step in enumerate(scenario.steps, 1)
-        if (missing := [str(c) for c in _needs(step) if c not in target.capabilities])
+        f"step {index + 1}, {describe(step)}, needs {', '.join(missing)}"
+        for index, step in steps
+        if (missing := [str(c) for c in needs_of(step) if c not in target.capabilities])
+    ]
+    lacking += [
+        f"the fault {fault.name} ({fault.do.kind}) needs {', '.join(missing)}"
+        for fault in faults
+        if (missing := [str(c) for c in needs_of_fault(fault) if c not in target.capabilities])
     ]
     raise UsageError(
         f"{target.name} cannot do what the scenario {scenario.name} asks: {'; '.join(lacking)}",
@@ -53,7 +72,17 @@ def refuse_what_cannot_be_done(scenario: Scenario, target: Target) -> None:
     )
 
 
-def _needs(step: Step) -> tuple[Capability, ...]:
+def needs_of(step: Step) -> tuple[Capability, ...]:
+    """What *step* asks of a target."""
     if step.do == "shutdown":
-        return (Capability.CONTROL,) if getattr(step, "how", "command") == "command" else (Capability.QMP,)
+        # That the machine went is seen by QMP alone: a board's port says nothing of it.
+        by_command = getattr(step, "how", "command") == "command"
+        return (Capability.CONTROL, Capability.QMP) if by_command else (Capability.QMP,)
     return _NEEDS.get(step.do, ())
+
+
+def needs_of_fault(fault: Fault) -> tuple[Capability, ...]:
+    """What *fault* asks of a target: its trigger, and what it does."""
+    if fault.do.by_gdbstub or fault.when.symbol or fault.when.block:
+        return (Capability.QMP,)
+    return _FAULT_NEEDS.get(fault.do.kind, (Capability.QMP,))

@@ -103,7 +103,7 @@ class Worker:
         return await self._dead(job)
 
     def stop(self, name: str) -> None:
-        """Pass the signal *name* on, so that the run under way ends in order; SIGKILL follows after 5 s."""
+        """Pass the signal *name* on, so that the run under way ends in order; SIGKILL follows after `worker_stop`."""
         self._signal = name
         if self._child is not None and self._timer is None:
             self._child.signal(signal.Signals[name])

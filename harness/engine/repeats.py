@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.judge.divergence import Divergence, parting, tails
-from harness.judge.facts import GuestFacts
+from harness.judge.facts import GuestFacts, by_host
 from harness.verdicts import PRODUCT, Verdict, worst
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def turns(planned: Sequence[Planned], options: BatchOptions, repeat: int | None,
 
 
 def _reproducible(item: Planned, options: BatchOptions) -> bool:
-    by_host = item.scenario.faults is not None and item.scenario.faults.by_host
-    return options.target is None and GuestFacts.of(item.profile, item.clock, None, by_host=by_host).reproducible
+    facts = GuestFacts.of(item.profile, item.clock, None, by_host=by_host(item.scenario, item.profile))
+    return options.target is None and facts.reproducible
 
 
 def _draw(item: Planned) -> bytes:

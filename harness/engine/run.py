@@ -7,7 +7,7 @@ import errno
 import importlib
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,13 @@ from harness.engine.opening import Opening
 from harness.errors import LabError, UsageError
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Journal
-from harness.judge.facts import GuestFacts
+from harness.judge.facts import GuestFacts, by_host
 from harness.scenario.model import ClockMode, Scenario
 from harness.targets.base import Target
 from harness.targets.profile import Profile
 
 if TYPE_CHECKING:
+    from harness.coverage.collect import Collector
     from harness.engine.conductor import Conductor
     from harness.engine.context import Context
     from harness.judge.evaluator import Evaluator
@@ -49,9 +50,11 @@ class RunRequest:
     on_start: Callable[[Context], None] | None = None  # progress displays hook in here
     on_fail: Callable[[Context, RunVerdict], Any] | None = None  # awaited before the guest is ended (--pause-on-fail)
     notes: tuple[str, ...] = ()  # what the verdict is to say of how it was run
+    coverage: bool = False  # write which lines of the kernel's source ran
     memory_dump: bool = False  # of a guest that crashed or hangs: keep its memory in the bundle
     bundle: Path | None = None  # where the evidence is to go, chosen before; None: a new folder in `runs_dir`
-    conductor: Conductor | None = None  # whoever plays several runs together
+    conductor: Conductor | None = None  # whoever plays several runs together, or gives its steps one by one
+    looks: bool = False  # pictures may be judged that no step speaks of yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +88,24 @@ async def play(request: RunRequest) -> RunOutcome:
         schema_copy = bundle.keep(profile.guest.schema, "schema") if profile.guest.schema else None
         if profile.guest.triage_rules is not None:
             bundle.keep(profile.guest.triage_rules, "triage")
-        by_host = scenario.faults is not None and scenario.faults.by_host
-        facts = GuestFacts.of(profile, request.clock, schema_copy, by_host=by_host)
+        facts = GuestFacts.of(profile, request.clock, schema_copy, by_host=by_host(scenario, profile))
         target = request.make_target(profile, scenario, request.clock)
+        if scenario.optional:
+            from harness.boards.part import without
+
+            scenario, left_out = without(scenario, target)
+            notes = (*request.notes, *(f"SKIPPED {one}" for one in left_out))
+            request = replace(request, scenario=scenario, notes=notes)
         recorder: Recorder | None = None
         if request.clock == "record":
             from harness.engine.recording import Recorder
 
             recorder = Recorder(bundle, profile, scenario, target)
+        collector: Collector | None = None
+        if request.coverage:
+            from harness.coverage.collect import Collector
+
+            collector = Collector(profile, target)
         refuse_what_cannot_be_done(scenario, target)
         journal.append(
             "run.start",
@@ -106,6 +119,8 @@ async def play(request: RunRequest) -> RunOutcome:
             outcome = await _play(request, bundle, journal, facts, target)
         if recorder is not None:
             recorder.close()
+        if collector is not None:
+            collector.close(bundle, scenario.name)
     except UsageError:
         shutil.rmtree(bundle.path, ignore_errors=True)
         raise
@@ -137,8 +152,9 @@ async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: Gu
         from harness.engine.typos import warn_of_typos
 
         if facts.schema or any(step.do == "check-frame" for step in scenario.steps):
-            evaluator = await _judge(scenario, facts, bundle)  # a wrong schema or a missing picture: nothing shall run
-        described = describe_run(bundle, request, facts)
+            evaluator = await _judge(request, facts, bundle)  # a wrong schema or a missing picture: nothing shall run
+        # In a thread: where other guests run beside this one, their frames and bytes go on being read.
+        described = await asyncio.to_thread(describe_run, bundle, request, facts)
         warn_of_typos(scenario, profile, journal)
         try:
             up = await opening.up(starting)
@@ -150,7 +166,7 @@ async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: Gu
             write_manifest(bundle, described, started)
         if up:
             await opening.let_go(target, scenario, bundle.serial)
-        evaluator = evaluator or await _judge(scenario, facts, bundle)
+        evaluator = evaluator or await _judge(request, facts, bundle)
         if up:
             from harness.engine.session import Session
 
@@ -167,8 +183,8 @@ async def _play(request: RunRequest, bundle: Bundle, journal: Journal, facts: Gu
     return RunOutcome(verdict, bundle, scenario, request.clock, updated)
 
 
-async def _judge(scenario: Scenario, facts: GuestFacts, bundle: Bundle) -> Evaluator:
-    """Import the judge and make it. In pieces, so that the console's bytes are read, and stamped, in between.
+async def _judge(request: RunRequest, facts: GuestFacts, bundle: Bundle) -> Evaluator:
+    """Import the judge and make it. In pieces and in a thread, so that what guests send is read and stamped meanwhile.
 
     :raises UsageError: for a wrong schema, a missing golden or mask.
     """
@@ -182,4 +198,4 @@ async def _judge(scenario: Scenario, facts: GuestFacts, bundle: Bundle) -> Evalu
         await asyncio.sleep(0)
     from harness.engine.session import make_evaluator
 
-    return make_evaluator(scenario, facts, bundle)
+    return await asyncio.to_thread(make_evaluator, request.scenario, facts, bundle, looks=request.looks)

@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from harness.engine.run import RunRequest
 
 
-def make_evaluator(scenario: Scenario, facts: GuestFacts, bundle: Bundle) -> Evaluator:
+def make_evaluator(scenario: Scenario, facts: GuestFacts, bundle: Bundle, *, looks: bool = False) -> Evaluator:
     """The live judge of a run; goldens and masks that it rests on are copied into the bundle.
 
+    :param looks: pictures may be judged that no step speaks of yet.
     :raises UsageError: for a wrong schema.
     """
     frames: FrameJudge | None = None
-    if scenario.proof is not None or any(isinstance(step, CheckFrame) for step in scenario.steps):
+    if looks or scenario.proof is not None or any(isinstance(step, CheckFrame) for step in scenario.steps):
         from harness.judge.frames import LiveFrames
 
         live = LiveFrames(facts, bundle, scenario.proof)
@@ -159,15 +160,34 @@ class Session:
         left = asyncio.Event()
         self.evaluator.on_change.append(lambda: left.set() if self.evaluator.departure.announced is not None else None)
         await left.wait()
+        await self._last_words(console)
         await console.drained()
         self.journal.append("console.drained")
+
+    async def _last_words(self, console: Console) -> None:
+        """Let a guest that panicked, and that QEMU stopped for it, print what it has to say: a Linux that panics in an
+        NMI tells it through pvpanic before it prints.
+        """
+        announced, qmp = self.evaluator.departure.announced, getattr(self.target, "qmp", None)
+        if announced is None or announced.data.get("name") != "GUEST_PANICKED" or qmp is None:
+            return
+        with suppress(HarnessError, TimeoutError):
+            async with asyncio.timeout(host(TIMEOUTS.last_words)):
+                await qmp.execute("cont")
+                before = -1
+                while console.received != before:
+                    before = console.received
+                    await asyncio.sleep(host(TIMEOUTS.silence))
 
     async def _steps(self, ctx: Context) -> None:
         if not self._opening.begun:
             self._opening.tell(self.evaluator)
         for index, step in enumerate(ctx.scenario.steps):
+            if index in ctx.scenario.left_out:
+                continue
             if self.evaluator.fatal is not None or not await self._due(ctx, index):
                 break
+            step = ctx.scenario.steps[index]  # noqa: PLW2901 - of a live run it has been given just now
             if index > 0 or not self._opening.begun:
                 self.journal.append("step.begin", index=index, do=step.do, what=describe(step))
             status = await self._step(ctx, index, step)
@@ -179,6 +199,11 @@ class Session:
                 await self._unless_over(ctx.injector.close(steps_done=True))
         if self.evaluator.fatal is not None or self.evaluator.timed_out:
             await self._postmortem(ctx)
+            if self.evaluator.doubted:
+                from harness.engine.sounding import sound_line
+
+                with suppress(FatalFindingError):
+                    await self._unless_over(sound_line(ctx))
 
     async def _due(self, ctx: Context, index: int) -> bool:
         """Wait for the turn of step *index* in a run that is one of several; False: there will be none."""

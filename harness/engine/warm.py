@@ -151,7 +151,7 @@ class Warm:
         key = await asyncio.to_thread(snapshot_key, item.profile, launch, point)
         if key not in self._found:
             found: Snapshot | str | None = await asyncio.to_thread(self._store.find, key)
-            if found is None or not self._hold(found):
+            if not isinstance(found, Snapshot) or not self._hold(found):
                 found = await self._make(item, launch, point, key)
                 if isinstance(found, Snapshot) and not self._hold(found):
                     found = f"the snapshot {key} was removed as soon as it was made"

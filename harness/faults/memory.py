@@ -72,23 +72,25 @@ async def _release(world: World, what: Any, done: Mapping[str, Any]) -> None:
 
 
 async def _balloon(world: World, before: int, wanted: int) -> int:
-    """Ask for *wanted* bytes; returns what the guest has once it has done so.
+    """Ask for *wanted* bytes; returns what the guest has once it has done so: in its own time, as long as it goes on.
 
-    :raises LabError: if it does not; then nothing is asked of it any more.
+    :raises LabError: if it does not go on; then nothing is asked of it any more.
     """
     qmp, actual = world.qmp, before
     try:
-        async with asyncio.timeout(host(TIMEOUTS.balloon)):
+        async with asyncio.timeout(host(TIMEOUTS.balloon)) as limit:
             changed = qmp.next_event("BALLOON_CHANGE")
             await qmp.execute("balloon", value=wanted)
             while actual != wanted:
-                actual = int((await changed).data["actual"])
+                last, actual = actual, int((await changed).data["actual"])
+                if abs(wanted - actual) < abs(wanted - last):
+                    limit.reschedule(asyncio.get_running_loop().time() + host(TIMEOUTS.balloon))
                 changed = qmp.next_event("BALLOON_CHANGE")
             changed.cancel()
     except TimeoutError as error:
         await qmp.execute("balloon", value=before)
         raise LabError(
-            f"the guest moved its balloon to {actual} of {wanted} bytes within {TIMEOUTS.balloon:g} s",
+            f"the guest moved its balloon to {actual} of {wanted} bytes, and no further for {TIMEOUTS.balloon:g} s",
             "has it a driver for virtio-balloon? (The reference guest has none)",
         ) from error
     return actual

@@ -73,15 +73,10 @@ def load_clusters(
 def _load(path: Path, document: TomlFile, seed: int | None, given: Mapping[str, Any]) -> Iterator[Cluster]:
     for label, chosen in expand.cases(path, document.data, document.locate):
         data, words = expand.apply_case(document.data, chosen)
-        defaults = data.pop("words", {})
-        if not isinstance(defaults, dict) or any(isinstance(v, (dict, list)) for v in defaults.values()):
-            raise refuse(path, document.locate, [Problem(("words",), "words: should be a table of plain values")])
-        unknown = sorted(set(given) - set(defaults))
-        if unknown:
-            raise UsageError(f"{path} has no word {unknown[0]!r} in its [words]")
+        defaults = expand.take_words(path, data, given, document.locate)
         if seed is not None:
             data["seed"] = seed
-        words = {"seed": str(data.get("seed", 1)), **{k: str(v) for k, v in {**defaults, **given}.items()}, **words}
+        words = {"seed": str(data.get("seed", 1)), **defaults, **words}
         words |= _OF_NODES
         head = {k: expand.substitute(path, v, words, (k,), document.locate) for k, v in data.items() if k != "step"}
         placed = expand.expand_steps(path, data.get("step", []), words, document.locate)

@@ -9,7 +9,6 @@ from harness.fleet.loader import cluster_adapter
 from harness.scenario.loader import with_what_is_expanded
 
 _ON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-_WORD = {"type": "string", "pattern": r"^\$\{\w+\}$"}
 
 
 def json_schema() -> dict[str, Any]:
@@ -21,18 +20,8 @@ def json_schema() -> dict[str, Any]:
         step = schema["$defs"][name]
         if step["properties"]["do"]["const"] != "link":
             step["properties"]["on"] = _ON
-        step["properties"] = {key: _or_word(value) for key, value in step["properties"].items()}
-    properties["words"] = {"type": "object", "description": "Values of ${word}."}
     with_what_is_expanded(schema)
     text = json.dumps(schema).replace("#/$defs/", "#/$defs/Cluster")
     renamed: dict[str, Any] = json.loads(text)
     renamed["$defs"] = {f"Cluster{name}": value for name, value in renamed["$defs"].items()}
     return renamed
-
-
-def _or_word(schema: dict[str, Any]) -> dict[str, Any]:
-    """A number may be a `${word}` too."""
-    kinds = [schema, *schema.get("anyOf", ())]
-    if not any(kind.get("type") in {"number", "integer"} for kind in kinds):
-        return schema
-    return {"anyOf": [schema, _WORD]}

@@ -75,9 +75,8 @@ _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
 _ROWS: Pixels = (_BITS.astype(np.uint32) * np.uint32(_WHITE)).repeat(_CELL, axis=1)  # the pixel row of each byte
 
 
-def crc8(data: bytes) -> int:
-    """CRC-8, polynomial 0x07, start 0, no reflection."""
-    value = 0
+def crc8(data: bytes, value: int = 0) -> int:
+    """CRC-8, polynomial 0x07, start 0 (or *value*, that of the bytes before), no reflection."""
     for byte in data:
         value = _CRC8[value ^ byte]
     return value

@@ -27,7 +27,8 @@ class FrameResult:
     """Verdict and what it rests on.
 
     `number` and `crc` are what the identity strip says (None without one). `differing` counts pixels, `box` is their
-    bounding box, `first` the first of them row by row; None where pixels were not compared one by one.
+    bounding box, `first` the first of them row by row; None where pixels were not compared one by one. `windows` says
+    of each client's window what of it is to be seen, where windows were looked for.
     """
 
     verdict: FrameVerdict
@@ -37,6 +38,7 @@ class FrameResult:
     differing: int = 0
     box: Rect | None = None
     first: PixelPair | None = None
+    windows: tuple[dict[str, Any], ...] = ()
 
     @property
     def matches(self) -> bool:
@@ -61,4 +63,6 @@ class FrameResult:
                 "expected": f"{first.expected:06x}",
                 "got": f"{first.got:06x}",
             }
+        if self.windows:
+            found["windows"] = list(self.windows)
         return found

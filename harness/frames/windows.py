@@ -7,7 +7,7 @@ window that is half covered the rest can still be checked.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,7 +36,7 @@ Bits = NDArray[np.bool_]
 class Window:
     """One window as its strip tells it. `place` is all of it, strip and content, and may reach over the screen's edge.
 
-    `bands` counts the bands that could be read.
+    `inputs` is the CRC-8 of all input that its client was given; `bands` counts the bands that could be read.
     """
 
     id: int
@@ -47,6 +47,7 @@ class Window:
     width: int
     height: int
     bands: int
+    inputs: int = 0
 
     @property
     def place(self) -> Rect:
@@ -57,13 +58,15 @@ class Window:
 class Sight:
     """What one window shows. `wrong` is empty where everything that is to be seen of it is as it should be.
 
-    `seen` counts its pixels on the screen that are its own, `hidden` those that show another window.
+    `seen` counts its pixels on the screen that are its own, `hidden` those that show another window; `by` are the ids
+    of those that cover it.
     """
 
     window: Window
     seen: int
     hidden: int
     wrong: str = ""
+    by: tuple[int, ...] = ()
 
 
 def find_windows(pixels: Pixels) -> tuple[Window, ...]:
@@ -71,40 +74,44 @@ def find_windows(pixels: Pixels) -> tuple[Window, ...]:
 
     A window of which bands of two frames are to be seen (a torn picture) is there twice.
     """
-    bands: Counter[tuple[int, int, int, int, int, int, int]] = Counter()
+    bands: Counter[tuple[int, int, int, int, int, int, int, int]] = Counter()
     for x, y in _candidates(pixels):
         data = _band(pixels, x, y)
         if data is not None:
-            index = int.from_bytes(data[16:18], "big")
+            inputs, index = data[16], data[17]
             content, height = int.from_bytes(data[4:6], "big"), int.from_bytes(data[6:8], "big")
             if 0 < content <= _MOST and BAND_HEIGHT <= height <= _MOST and index < height // BAND_HEIGHT:
                 client, number = int.from_bytes(data[2:4], "big"), int.from_bytes(data[8:12], "big")
                 top, crc = y - index * BAND_HEIGHT, int.from_bytes(data[12:16], "big")
-                bands[client, number, crc, x, top, content + STRIP_WIDTH, height] += 1
-    return tuple(sorted(Window(*key, bands=count) for key, count in bands.items()))
+                bands[client, number, crc, x, top, content + STRIP_WIDTH, height, inputs] += 1
+    return tuple(sorted(Window(*key[:7], bands=count, inputs=key[7]) for key, count in bands.items()))
 
 
-def examine(pixels: Pixels, windows: Iterable[Window]) -> tuple[Sight, ...]:
-    """Hold each window to the picture that its strip promises. A pixel may show another window that lies there too."""
+def examine(
+    pixels: Pixels, windows: Iterable[Window], may_cover: Callable[[int, int], bool] = lambda above, below: True
+) -> tuple[Sight, ...]:
+    """Hold each window to the picture that its strip promises. A pixel may show another window that lies there too, if
+    *may_cover* says of their ids that the one may lie over the other.
+    """
     pictures = {window: picture(window) for window in windows}
     right: dict[Window, Bits] = {}
     for window, expected in pictures.items():
         at = _on_screen(window.place, pixels)
         right[window] = pixels[_slices(at)] == expected[_slices(at, window.place)]
-    return tuple(_sight(window, pixels, right) for window in pictures)
+    return tuple(_sight(window, pixels, right, may_cover) for window in pictures)
 
 
 def picture(window: Window) -> Pixels:
     """What all of *window* should show, strip and content: shape (height, width), 0x00RRGGBB."""
     whole = np.empty((window.height, window.width), np.uint32)
     whole[:, :STRIP_WIDTH] = _strip(window)
-    whole[:, STRIP_WIDTH:] = content(window.id, window.frame, window.width - STRIP_WIDTH, window.height)
+    whole[:, STRIP_WIDTH:] = content(window.id, window.frame, window.width - STRIP_WIDTH, window.height, window.inputs)
     return whole
 
 
-def content(client: int, frame: int, width: int, height: int) -> Pixels:
+def content(client: int, frame: int, width: int, height: int, inputs: int = 0) -> Pixels:
     """What client *client* draws beside its strip in its frame number *frame*."""
-    base = 0x303030 + ((client * 0x9E3779B1 >> 8) & 0x7F7F7F)
+    base = 0x303030 + (((client + 256 * inputs) * 0x9E3779B1 >> 8) & 0x7F7F7F)
     rows, columns = np.arange(height, dtype=np.uint32)[:, None], np.arange(width, dtype=np.uint32)
     pixels = np.where((rows ^ columns) & 8, base + 0x101010, base).astype(np.uint32)
     start = frame * _STEP % width
@@ -114,9 +121,9 @@ def content(client: int, frame: int, width: int, height: int) -> Pixels:
 
 
 @lru_cache(maxsize=1024)
-def content_crc(client: int, frame: int, width: int, height: int) -> int:
+def content_crc(client: int, frame: int, width: int, height: int, inputs: int = 0) -> int:
     """CRC-32 of the tile table of that content (docs/protocol.md, Frame identity)."""
-    return TileTable().crc(content(client, frame, width, height))
+    return TileTable().crc(content(client, frame, width, height, inputs))
 
 
 def _candidates(pixels: Pixels) -> Iterator[tuple[int, int]]:
@@ -154,7 +161,7 @@ def _strip(window: Window) -> Pixels:
     head = _HEAD + window.id.to_bytes(2, "big") + (window.width - STRIP_WIDTH).to_bytes(2, "big")
     head += window.height.to_bytes(2, "big") + window.frame.to_bytes(4, "big") + window.crc.to_bytes(4, "big")
     for index in range(bands):
-        data = head + index.to_bytes(2, "big")
+        data = head + bytes((window.inputs, index))
         data += bytes((crc8(data), _TAIL))
         cells = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(_BYTES // 2, 16).astype(np.uint32) * np.uint32(
             _WHITE
@@ -163,21 +170,35 @@ def _strip(window: Window) -> Pixels:
     return strip
 
 
-def _sight(window: Window, pixels: Pixels, right: dict[Window, Bits]) -> Sight:
+def _sight(window: Window, pixels: Pixels, right: dict[Window, Bits], may_cover: Callable[[int, int], bool]) -> Sight:
     own = right[window]
     at = _on_screen(window.place, pixels)
-    others = np.zeros_like(own)
+    allowed, others, by, under = np.zeros_like(own), np.zeros_like(own), [], []
     for other, bits in right.items():
         place = _on_screen(other.place, pixels)
-        shared = _overlap(at, place)
-        if other != window and shared is not None:
-            others[_slices(shared, at)] |= bits[_slices(shared, place)]
-    seen, hidden = int(own.sum()), int((~own & others).sum())
-    return Sight(window, seen, hidden, _wrong(window, pixels, at, own | others))
+        shared = overlap(at, place)
+        if other == window or shared is None:
+            continue
+        part = _slices(shared, at)
+        theirs = bits[_slices(shared, place)] & ~own[part]
+        if not theirs.any():
+            continue
+        by.append(other.id)
+        others[part] |= theirs
+        if may_cover(other.id, window.id):
+            allowed[part] |= theirs
+        else:
+            under.append((other.id, part, theirs))
+    wrong = _wrong(window, pixels, at, own | others)
+    for other_id, part, theirs in under:
+        count = int((theirs & ~allowed[part]).sum())
+        if not wrong and count:
+            wrong = f"client {other_id} lies over it ({count} pixels), and belongs under it"
+    return Sight(window, int(own.sum()), int(others.sum()), wrong, tuple(sorted(by)))
 
 
 def _wrong(window: Window, pixels: Pixels, at: Rect, explained: Bits) -> str:
-    promised = content_crc(window.id, window.frame, window.width - STRIP_WIDTH, window.height)
+    promised = content_crc(window.id, window.frame, window.width - STRIP_WIDTH, window.height, window.inputs)
     if promised != window.crc:
         return f"its strip says content CRC {window.crc:08x}, frame {window.frame} has {promised:08x}"
     if explained.all():
@@ -192,11 +213,12 @@ def _wrong(window: Window, pixels: Pixels, at: Rect, explained: Bits) -> str:
 
 def _on_screen(place: Rect, pixels: Pixels) -> Rect:
     height, width = pixels.shape
-    shown = _overlap(place, Rect(0, 0, width, height))
+    shown = overlap(place, Rect(0, 0, width, height))
     return Rect(0, 0, 0, 0) if shown is None else shown
 
 
-def _overlap(a: Rect, b: Rect) -> Rect | None:
+def overlap(a: Rect, b: Rect) -> Rect | None:
+    """What lies in both, None: nothing."""
     x, y = max(a.x, b.x), max(a.y, b.y)
     w, h = min(a.x + a.w, b.x + b.w) - x, min(a.y + a.h, b.y + b.h) - y
     return Rect(x, y, w, h) if w > 0 and h > 0 else None

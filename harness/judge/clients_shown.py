@@ -2,86 +2,73 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
+
+import numpy as np
 
 from harness.evidence.journal import Event
 from harness.frames.result import FrameResult
 from harness.frames.types import Frame, FrameVerdict
-from harness.frames.windows import Sight, examine, find_windows
+from harness.frames.windows import BAND_HEIGHT, STRIP_WIDTH, Sight, examine, find_windows, overlap
+from harness.geometry import Rect
+from harness.judge.client_windows import ClientWindows
 from harness.markers.types import Marker
 
-_COMING = re.compile(r"RAYOS_SOAK:CLIENT_(CREATED|DESTROYED):([0-9]{1,5})")
-_CREATE = re.compile(r"create (?:.* )?id=([0-9]{1,5})(?: |$)")
-_PLACE = {key: re.compile(rf" {key}=([0-9]{{1,5}})(?: |$)") for key in "xywh"}
-_SHOWN = re.compile(r"ok state=\w+ drawn=[0-9]+ shown=([0-9]{1,10})(?: |$)")
-_CLIENT = re.compile(r"client id=([0-9]{1,5})$")
+_Problems = list[tuple[FrameVerdict, str]]
 
 
 class ClientsShown:
-    """Feed it every journal event and marker of a run, in journal order: it knows who lives, and where.
-
-    Who lives is the guest's word (markers); that they are to be seen, where they should be, with a frame that is not
-    older than one seen or told before, is checked.
-    """
+    """Feed it every journal event and marker of a run, in journal order: it knows what should be there."""
 
     def __init__(self) -> None:
-        self._begin()
-
-    def _begin(self) -> None:
-        self._living: set[int] = set()
-        self._places: dict[int, tuple[int, ...]] = {}
-        self._least: dict[int, int] = {}  # the lowest frame number that each may show
-        self._asked = ""
+        self._known = ClientWindows()
 
     def observe(self, event: Event) -> None:
-        """Commands place clients and ask for their frame numbers; a new life of the machine has none."""
-        if event.kind == "target.start":
-            self._begin()
-        elif event.kind == "control.send":
-            self._asked = str(event.data["payload"])
-            self._take_place()
-        elif event.kind == "control.reply":
-            asked, told = _CLIENT.match(self._asked), _SHOWN.match(str(event.data["payload"]))
-            if asked and told:
-                self._raise(int(asked[1]), int(told[1]))
+        """Commands and input change windows."""
+        self._known.observe(event)
 
     def observe_marker(self, marker: Marker) -> None:
-        """Clients come and go."""
-        if marker.text.startswith("RAYOS_KIT:BOOT:"):
-            self._begin()
-        elif marker.trusted and (found := _COMING.fullmatch(marker.text)):
-            client = int(found[2])
-            self._least.pop(client, None)  # it counts from 1
-            (self._living.add if found[1] == "CREATED" else self._living.discard)(client)
+        """Clients come, go, and echo their input."""
+        self._known.observe_marker(marker)
 
     def judge(self, frame: Frame) -> FrameResult:
-        """MATCH where clients live and every one of them is to be seen and right; what else, says who and why."""
-        if not self._living and not find_windows(frame.pixels):
+        """MATCH where clients live and every one of them is to be seen and right, or belongs under others, and where
+        all went and left a bare desktop; what else, says who and why.
+        """
+        windows = find_windows(frame.pixels)
+        living = self._known.living
+        if not living and not windows:
+            if self._known.lived and _is_bare(frame):
+                return FrameResult(FrameVerdict.MATCH, "every client went, and nothing is on the desktop")
             return FrameResult(FrameVerdict.BLANK, "no client lives: there is nothing to verify")
-        sights = examine(frame.pixels, find_windows(frame.pixels))
         shown: dict[int, Sight] = {}
-        for sight in sights:
+        for sight in examine(frame.pixels, windows, self._known.may_cover):
             before = shown.setdefault(sight.window.id, sight)
             if before is not sight:
                 return self._twice(before, sight)
-        problems = [*self._strangers(shown), *self._missing(shown)]
-        for client in sorted(self._living & shown.keys()):
-            problems += self._problems(shown[client])
+        screen = Rect(0, 0, frame.width, frame.height)
+        covered = self._covered(shown, screen)
+        rows = (*map(_row, shown.values()), *({"id": client, "under": by} for client, by in covered.items()))
+        problems: _Problems = [
+            *(
+                _mismatch(f"the window of client {id} is to be seen, but it does not live")
+                for id in shown
+                if id not in living
+            ),
+            *(
+                _mismatch(f"no strip of client {id} is to be seen")
+                for id in sorted(living)
+                if id not in {*shown, *covered}
+            ),
+        ]
+        for client in sorted(living.keys() & shown.keys()):
+            problems += self._problems(shown[client], screen)
         if problems:
             verdict = min((verdict for verdict, _ in problems), key=list(FrameVerdict).index)
-            return FrameResult(verdict, "; ".join(text for _, text in problems[:5]))
+            return FrameResult(verdict, "; ".join(text for _, text in problems[:5]), windows=rows)
         for sight in shown.values():
-            self._raise(sight.window.id, sight.window.frame)
-        return FrameResult(FrameVerdict.MATCH, _summary(list(shown.values())))
-
-    def _take_place(self) -> None:
-        found = _CREATE.match(self._asked)
-        values = [one.search(self._asked) for one in _PLACE.values()]
-        if found and all(values):
-            self._places[int(found[1])] = tuple(int(value[1]) for value in values if value)
-
-    def _raise(self, client: int, frame: int) -> None:
-        self._least[client] = max(self._least.get(client, 0), frame)
+            self._known.saw(sight.window.id, sight.window.frame)
+        return FrameResult(FrameVerdict.MATCH, _summary(list(shown.values()), covered), windows=rows)
 
     @staticmethod
     def _twice(a: Sight, b: Sight) -> FrameResult:
@@ -92,34 +79,69 @@ class ClientsShown:
         text = f"client {one.id} is shown twice, at ({one.x}, {one.y}) and ({other.x}, {other.y})"
         return FrameResult(FrameVerdict.MISMATCH, text)
 
-    def _strangers(self, shown: dict[int, Sight]) -> list[tuple[FrameVerdict, str]]:
-        return [
-            (FrameVerdict.MISMATCH, f"the window of client {client} is to be seen, but it does not live")
-            for client in sorted(shown.keys() - self._living)
-        ]
+    def _covered(self, shown: dict[int, Sight], screen: Rect) -> dict[int, list[int]]:
+        """Living clients no band of which can be whole, each with the windows that belong over it."""
+        found = {}
+        for client in sorted(self._known.living.keys() - shown.keys()):
+            place = self._known.place(client, screen)
+            over = [s.window for s in shown.values() if self._known.covers(s.window.id, client)]
+            if place is None or place.h < BAND_HEIGHT:
+                continue
+            bands = [
+                Rect(place.x, place.y + top, STRIP_WIDTH, BAND_HEIGHT)
+                for top in range(0, place.h - BAND_HEIGHT + 1, BAND_HEIGHT)
+            ]
+            by = [[w.id for w in over if overlap(w.place, band) is not None] for band in bands]
+            if all(by):
+                found[client] = sorted({id for ids in by for id in ids})
+        return found
 
-    def _missing(self, shown: dict[int, Sight]) -> list[tuple[FrameVerdict, str]]:
-        return [
-            (FrameVerdict.MISMATCH, f"no strip of client {client} is to be seen")
-            for client in sorted(self._living - shown.keys())
-        ]
-
-    def _problems(self, sight: Sight) -> list[tuple[FrameVerdict, str]]:
+    def _problems(self, sight: Sight, screen: Rect) -> _Problems:
         window, who = sight.window, f"client {sight.window.id}"
-        found = []
+        known = self._known.living[window.id]
+        found: _Problems = []
+        wanted = self._known.place(window.id, screen)
+        if wanted is not None and window.place != wanted:
+            found.append(_mismatch(f"{who} is at {_place(window.place)}, it belongs at {_place(wanted)}"))
         if sight.wrong:
-            found.append((FrameVerdict.MISMATCH, f"{who}: {sight.wrong}"))
-        place, wanted = (window.x, window.y, window.width, window.height), self._places.get(window.id)
-        if wanted is not None and place != wanted:
-            found.append((FrameVerdict.MISMATCH, f"{who} is at {place}, it was created at {wanted}"))
-        least = self._least.get(window.id, 0)
-        if window.frame < least:
-            found.append((FrameVerdict.STALE, f"{who} shows frame {window.frame}, it had shown frame {least}"))
+            found.append(_mismatch(f"{who}: {sight.wrong}"))
+        if window.frame < known.least:
+            still = f"it stands still at frame {window.frame}"
+            older = f"it shows frame {window.frame}, it had shown frame {known.last}"
+            found.append((FrameVerdict.STALE, f"{who}: {still if window.frame == known.last else older}"))
+        if window.inputs != self._known.inputs(window.id):
+            found.append((FrameVerdict.STALE, f"{who}: it does not show the input that it says it was given"))
         return found
 
 
-def _summary(sights: list[Sight]) -> str:
-    covered = [str(sight.window.id) for sight in sights if sight.hidden]
+def _is_bare(frame: Frame) -> bool:
+    """One colour, not that of a screen on which nothing is drawn, and at most the pointer, smaller than any window."""
+    pixels = frame.pixels & 0xFFFFFF
+    colour = int(pixels[0, 0])
+    rows, columns = (pixels != colour).nonzero()
+    return colour != 0 and (not rows.size or max(np.ptp(rows), np.ptp(columns)) < STRIP_WIDTH)
+
+
+def _mismatch(text: str) -> tuple[FrameVerdict, str]:
+    return FrameVerdict.MISMATCH, text
+
+
+def _place(place: Rect) -> str:
+    return f"({place.x}, {place.y}, {place.w}, {place.h})"
+
+
+def _row(sight: Sight) -> dict[str, Any]:
+    """What the check's result says of a window: pixels of its own, pixels that others hide, and who they are."""
+    row: dict[str, Any] = {"id": sight.window.id, "frame": sight.window.frame, "seen": sight.seen}
+    return row | ({"hidden": sight.hidden, "by": list(sight.by)} if sight.hidden else {})
+
+
+def _summary(sights: list[Sight], covered: dict[int, list[int]]) -> str:
+    partly = [f"{s.window.id} (by {', '.join(map(str, s.by))})" for s in sights if s.hidden]
     frames = [sight.window.frame for sight in sights]
-    what = f"{len(sights)} client{'s' if len(sights) > 1 else ''} verified, at frames {min(frames)} to {max(frames)}"
-    return f"{what}, partly covered: {', '.join(covered)}" if covered else what
+    text = f"{len(sights)} client{'s' if len(sights) > 1 else ''} verified, at frames {min(frames)} to {max(frames)}"
+    if partly:
+        text += f", partly covered: {', '.join(partly)}"
+    if covered:
+        text += f", not verified, for they lie under others: {', '.join(map(str, covered))}"
+    return text

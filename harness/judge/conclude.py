@@ -29,13 +29,14 @@ def conclude(findings: list[Finding], checks: list[Check], *, ended: bool, seq: 
     if not ended:
         what = "the journal ends before the run does: the harness was killed"
         return _only(Finding(Verdict.INCONCLUSIVE, "harness-died", what, seq))
-    missing = next((c for c in checks if c.status is not CheckStatus.MET), None)
+    asked = [c for c in checks if c.status is not CheckStatus.SKIPPED]
+    missing = next((c for c in asked if c.status is not CheckStatus.MET), None)
     if missing is not None and missing.kind == "proof":
         what = f"no frame was proved, though the scenario asks for {missing.what}"
         return _only(Finding(Verdict.NOTHING_CHECKED, "no-frame-proved", what, seq))
     if missing is not None:
         return _only(Finding(Verdict.INCONCLUSIVE, "not-reached", f"never reached: {missing.what}", seq, missing.step))
-    if not checks:
+    if not asked:
         what = "no expectation and no frame check was made"
         return _only(Finding(Verdict.NOTHING_CHECKED, "nothing-checked", what, seq))
     return Verdict.PASS, []

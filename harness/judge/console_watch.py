@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.console.safe import safe
@@ -14,6 +14,7 @@ from harness.judge.checklist import Checklist
 from harness.judge.facts import GuestFacts
 from harness.judge.findings import Findings
 from harness.judge.guest_clock import GuestClock
+from harness.judge.line_trust import LineTrust
 from harness.judge.sight import find_text
 from harness.judge.texts import TextWatch
 from harness.judge.verdict import Check, CheckStatus
@@ -53,6 +54,8 @@ class ConsoleWatch:
         self.on_line: list[Callable[[Line], None]] = []
         self.activity = Activity()
         self.stream = ConsoleStream()
+        self.trust = LineTrust(scenario, checks, facts)
+        findings.on_add = self.trust.noted
         self._parser = MarkerParser(schema)
         self._texts = TextWatch(scenario, facts)
         self._checks = checks
@@ -111,13 +114,15 @@ class ConsoleWatch:
         found = self._parser.feed(line)
         for marker in found:
             self._marker(marker)
-        self._watch_text(line, found)
-        for index in self._checks.feed(line, found):
+        self.trust.line(line, found)
+        told = self.trust.believable(found)
+        self._watch_text(line, told)
+        for index in self._checks.feed(line, told):
             self._settled(index)
         for listener in self.on_line:
             listener(line)
 
-    def _watch_text(self, line: Line, found: list[Marker]) -> None:
+    def _watch_text(self, line: Line, found: Sequence[Marker]) -> None:
         for pattern, text in self._texts.forbidden(line, found):
             check = self._checks.forbidden[pattern]
             check.status, check.reason = CheckStatus.BROKEN, f"line {line.number}: {text}"
@@ -129,6 +134,7 @@ class ConsoleWatch:
 
     def _marker(self, marker: Marker) -> None:
         self.markers += 1
+        self.trust.marker(marker)
         self.last_marker = safe(marker.text, 120)
         self._fingerprint.marker(marker.epoch, marker.text)
         if self._clock.take(marker):

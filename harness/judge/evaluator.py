@@ -27,6 +27,7 @@ from harness.judge.facts import GuestFacts
 from harness.judge.findings import Findings
 from harness.judge.frame_judge import FrameJudge
 from harness.judge.guest_clock import GuestClock
+from harness.judge.line_trust import TRUST_EVENTS
 from harness.judge.step_watch import StepWatch
 from harness.judge.verdict import CheckStatus, Finding, RunVerdict
 from harness.markers.match import Pattern
@@ -39,6 +40,7 @@ from harness.verdicts import Verdict
 if TYPE_CHECKING:
     from harness.judge.fault_watch import FaultWatch
     from harness.markers.types import Marker
+    from harness.scenario.faulting import Fault
 
 
 class Evaluator:
@@ -86,6 +88,8 @@ class Evaluator:
             self.on_marker.append(self._failure_marker)
         self.departure = Departure(scenario, facts, self.checks)
         self.over = False  # a recording was played to its end: nothing more can come
+        self.waiting = False  # for the next step, of a run whose steps are given while it goes on
+        self._held: list[Event] = []  # how the guest left meanwhile: the next step may be that it should
         self._interrupted = False
         self._ended = False
         self._full_at: int | None = None
@@ -104,10 +108,31 @@ class Evaluator:
             self.frames.observe(event)
         if self.faults is not None:
             self._fault_event(self.faults, event)
+        if event.kind in TRUST_EVENTS:
+            self._console.trust.event(event)
         handler = _HANDLERS.get(event.kind)
         if handler is not None:
             handler(self, event)
             self._changed()
+
+    def given(self, steps: range) -> None:
+        """*steps* were given while the run goes on (`harness.engine.live`); none: there will be no more.
+
+        :raises UsageError: if one looks back further than is remembered.
+        """
+        for index in steps:
+            if self.checks.give(index):
+                self._steps.settled(index)
+        self.waiting = False
+        held, self._held = self._held, []
+        for event in held:
+            _HANDLERS[event.kind](self, event)
+        self._changed()
+
+    def given_fault(self, fault: Fault) -> None:
+        """A fault of the plan was given while the run goes on."""
+        if self.faults is not None:
+            self.checks.others.append(self.faults.add(fault))
 
     # ---- what the engine asks ------------------------------------------------------------------------------------
 
@@ -125,6 +150,12 @@ class Evaluator:
     def fatal(self) -> Finding | None:
         """The first finding, after which waiting is pointless."""
         return self.findings.first
+
+    @property
+    def doubted(self) -> bool:
+        """Whether it would take a proof of the serial line to hold the first finding against the guest."""
+        first = self.findings.first
+        return first is not None and self._console.trust.doubts(first)
 
     def is_settled(self, index: int) -> bool:
         """Whether the check of step *index* is decided."""
@@ -162,7 +193,10 @@ class Evaluator:
     def result(self) -> RunVerdict:
         """The verdict on what was fed so far."""
         checks = final(self.checks)
-        verdict, findings = conclude(list(self.findings.all), checks, ended=self._ended, seq=self.findings.seq)
+        trust, lost = self._console.trust, self._console.lost
+        found = trust.reconsidered(self.findings.all, lost, self.partial)
+        verdict, findings = conclude(found, checks, ended=self._ended, seq=self.findings.seq)
+        told = trust.told(lost)
         return RunVerdict(
             verdict=verdict,
             first_cause=findings[0] if findings else None,
@@ -171,12 +205,12 @@ class Evaluator:
             fingerprint=self._fingerprint.value if self.facts.reproducible else None,
             frames_checked=self.frames_checked,
             markers=self.markers,
-            markers_lost=self._console.lost,
+            markers_lost=lost,
             epochs=self.epoch + 1,
             guest_s=None if self.clock.total_us is None else round(self.clock.total_us / 1e6, 6),
             host_s=round(self.findings.host_ns / 1e9, 3),
             interrupted=self._interrupted,
-            notes=list(self.notes),
+            notes=[*self.notes, *([told] if told else [])],
             faults=self.faults.rows() if self.faults is not None else [],
             recovery=self.faults.recovery() if self.faults is not None else None,
         )
@@ -261,12 +295,18 @@ class Evaluator:
     def _qmp_event(self, event: Event) -> None:
         self.departure.announce(event)
 
-    def _drained(self, _: Event) -> None:
+    def _drained(self, event: Event) -> None:
         """The guest left and its last words were read: only now is it known whether it was to leave."""
+        if self.waiting:
+            self._held.append(event)
+            return
         self._gone(self.departure.after_last_words(self._steps.where(), self._steps.now()))
 
     def _target_exit(self, event: Event) -> None:
         self._console.finish()
+        if self.waiting:
+            self._held.append(event)
+            return
         self._drained(event)
         self.over = event.data.get("shutdown_reason") == RECORDING_ENDED
         self._gone(self.departure.of_the_process(event, self._steps.where(), self._steps.now()))
@@ -312,6 +352,12 @@ class Evaluator:
         self.findings.find(
             Verdict.INCONCLUSIVE, str(event.data.get("cause", "lab")), safe(str(event.data.get("what", "")), 500)
         )
+
+    def _test_failed(self, event: Event) -> None:
+        """A test written in Python says so: by what it saw, or because it broke itself."""
+        product = event.data.get("blame") == "product"
+        verdict, cause = (Verdict.FAIL, "test") if product else (Verdict.INCONCLUSIVE, "test-broken")
+        self.findings.find(verdict, cause, safe(str(event.data.get("what", "")), 500))
 
     def _dialogue(self, event: Event) -> None:
         check = self.checks.of(int(event.data["step"]))
@@ -364,6 +410,7 @@ _HANDLERS: dict[str, Callable[[Evaluator, Event], None]] = {
     "line.bad": Evaluator._line,
     "line.damage": Evaluator._line,
     "line.good": Evaluator._line,
+    "test.failed": Evaluator._test_failed,
     "dialogue": Evaluator._dialogue,
     "value": Evaluator._approved,
     "note": Evaluator._note,

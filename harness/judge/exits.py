@@ -23,12 +23,14 @@ def leaves(event: Event) -> bool:
 
 def shutdown_finding(event: Event, wanted: ExpectExit | Shutdown | None, where: str) -> Finding | None:
     """Judge the QMP event with which the guest left; None if the scenario wanted just that."""
+    expected = {wanted.reason} if isinstance(wanted, ExpectExit) and wanted.code is None else set()
     if event.data.get("name") == "GUEST_PANICKED":
+        if "guest-panic" in expected:
+            return None
         return Finding(
             Verdict.CRASH, "guest-panicked", f"the guest reported a panic through pvpanic {where}", event.seq
         )
     reason = str((event.data.get("data") or {}).get("reason", "unknown"))
-    expected = {wanted.reason} if isinstance(wanted, ExpectExit) and wanted.code is None else set()
     if isinstance(wanted, Shutdown):
         expected = {"guest-shutdown"}
     if reason in expected:
@@ -46,7 +48,7 @@ def exit_finding(event: Event, facts: GuestFacts, wanted: ExpectExit | Shutdown 
     stderr = str(event.data.get("stderr") or "").strip()
     tail = f": {stderr.splitlines()[-1]}" if stderr else ""
     if code is None:
-        what = str(event.data.get("what") or "the console's other end went away")
+        what = stderr or "the console's other end went away"
         return Finding(Verdict.INCONCLUSIVE, "port-lost", f"{what} {where}", event.seq)
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"

@@ -21,7 +21,7 @@ def expired(
     :param full_at: bytes at which the serial log was full, None while it has room.
     """
     verdict, cause, what = classify(console.activity.expiry(waited_for, timeout, console.stream), sample)
-    if console.lost and verdict in {Verdict.FAIL, Verdict.HANG}:
+    if console.lost and not console.trust.lossy and verdict in {Verdict.FAIL, Verdict.HANG}:
         what = f"{what}; the line lost {console.lost} sealed markers"
         verdict, cause = Verdict.INCONCLUSIVE, "line-loss"
     if full_at is not None and cause in {"expectation", "silent", "silent-idle"}:

@@ -91,6 +91,12 @@ class FaultWatch:
         self._clock = clock
         self._findings = findings
 
+    def add(self, fault: Fault) -> Check:
+        """One more fault of the plan, while the run goes on; its check."""
+        self._faults[fault.name] = fault
+        check = self.checks[fault.name] = Check(None, KIND, _claim(fault))
+        return check
+
     @property
     def awaits(self) -> bool:
         """Whether there is a fault that is over, and whose recovery is still to be seen."""

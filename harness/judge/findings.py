@@ -4,6 +4,7 @@ does not count.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,18 +25,23 @@ class Findings:
         self.seq = 0  # of the event that is being judged
         self.host_ns = 0
         self.step: int | None = None  # the one under way
+        self.mark = ""  # the last one that was passed: in a cluster what happened to the link, or to another guest
         self.bad_line = ""  # what a fault of ours did to the serial line so far
+        self.on_add: Callable[[Finding], None] = lambda _: None
 
     @property
     def first(self) -> Finding | None:
         return self.all[0] if self.all else None
 
     def add(self, finding: Finding) -> None:
+        if self.mark:
+            finding = replace(finding, what=f"{finding.what}, after {self.mark}")
         if self.bad_line and (finding.cause in _MISSED or finding.cause.startswith("rule-")):
             what = f"{finding.what}; {self.bad_line}"
             finding = replace(finding, verdict=Verdict.INCONCLUSIVE, cause="line-fault", what=what)
         if not self.closed and len(self.all) < _MOST:
             self.all.append(finding)
+            self.on_add(finding)
 
     def find(
         self, verdict: Verdict, cause: str, what: str, evidence: dict[str, Any] | None = None, step: int | None = None

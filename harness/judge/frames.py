@@ -74,12 +74,13 @@ class SceneFrames:
     def result(self, step: CheckFrame, frame: Frame, *, stable: bool) -> tuple[FrameResult, Pixels | None]:
         """The judgement, and the picture that should have been there where one is known (desktop only)."""
         strip = self._strip(frame)
-        if step.against == "scene":
+        by_clients = step.against == "clients" or (step.against == "scene" and self._facts.oracle == "clients")
+        if step.against == "scene" and not by_clients:
             expected = render(self._scene.view())
             return self._against_scene(step, frame, strip, expected), expected
         if strip is not None and not strip.matches:
             return strip, None
-        if step.against == "clients":
+        if by_clients:
             return self._clients.judge(frame), None
         if step.against == "remembered":
             return against_remembered(step, self._remembered.get(step.like), frame, self._facts.identity)

@@ -15,6 +15,7 @@ from harness.judge.evaluator import Evaluator
 from harness.judge.facts import GuestFacts
 from harness.judge.verdict import RunVerdict
 from harness.markers.schema import PLAN, load_schema
+from harness.scenario.given import END, as_given
 from harness.scenario.model import Scenario
 from harness.scenario.steps import CheckFrame
 from harness.scenario.stored import from_json
@@ -26,7 +27,10 @@ def recorded(bundle: Bundle) -> tuple[Scenario, Mapping[str, Any]]:
     :raises UsageError: if the bundle is damaged.
     """
     if (bundle.path / "manifest.json").exists():
-        return from_json(bundle.read_json("inputs/scenario.json")), bundle.read_json("manifest.json")
+        scenario = from_json(bundle.read_json("inputs/scenario.json"))
+        if scenario.steps[-1:] == (END,):
+            scenario = as_given(scenario, read_events(bundle.journal))
+        return scenario, bundle.read_json("manifest.json")
     events = list(read_events(bundle.journal))
     if any(event.kind in {"step.begin", "run.end"} for event in events):
         bundle.read_json("manifest.json")  # it was there, since it is written before the first step: raises

@@ -31,12 +31,16 @@ def against_remembered(
     there = Rect(part.x + dx, part.y + dy, part.w, part.h)
     expected, got = _cut(was, part), _cut(now, there)
     colour = one_colour(expected)
-    if colour is not None:
+    if colour is not None and not step.changed:
         return FrameResult(
             FrameVerdict.BLANK, f"all of the picture {step.like!r} to compare with is {colour:06x}"
         ), None
     difference = compare(expected, got, tolerance=step.tolerance)
     moved = f", moved by ({dx}, {dy})" if (dx, dy) != (0, 0) else ""
+    if step.changed:
+        enough = difference.count >= step.changed
+        reason = f"{difference.count} pixels are unlike {step.like!r}{moved}, asked for: {step.changed} or more"
+        return FrameResult(FrameVerdict.MATCH if enough else FrameVerdict.MISMATCH, reason), None
     if difference.equal:
         return FrameResult(FrameVerdict.MATCH, f"as in {step.like!r}{moved}"), expected if there == whole else None
     box, first = difference.box, difference.first

@@ -9,7 +9,7 @@ from harness.judge.guest_clock import GuestClock
 from harness.judge.verdict import Check, CheckStatus
 from harness.scenario.measuring import Measure
 from harness.scenario.model import Scenario
-from harness.scenario.steps import PASSIVE, Expect, describe
+from harness.scenario.steps import PASSIVE, Expect, Mark, describe
 from harness.verdicts import Verdict
 
 
@@ -19,6 +19,7 @@ class StepWatch:
     def __init__(self, scenario: Scenario, checks: Checklist, clock: GuestClock, findings: Findings) -> None:
         self.timeout: Event | None = None
         self._steps = scenario.steps
+        self._left_out = scenario.left_out
         self._checks = checks
         self._clock = clock
         self._findings = findings
@@ -28,7 +29,10 @@ class StepWatch:
         """Take a `step.begin` event."""
         index = int(event.data["index"])
         self._findings.step = index
-        if not isinstance(self._steps[index], PASSIVE):
+        step = self._steps[index]
+        if isinstance(step, Mark):
+            self._findings.mark = step.name
+        if not isinstance(step, PASSIVE):
             self._began_us = self._clock.now_us
         self._checks.begin(index)
 
@@ -82,7 +86,8 @@ class StepWatch:
 
     def _maybe_complete(self, index: int) -> None:
         """After the last step, with everything met, the decision to stop has fallen."""
-        if index == len(self._steps) - 1 and self._findings.first is None:
+        to_come = set(range(index + 1, len(self._steps))).difference(self._left_out)
+        if not to_come and self._findings.first is None:
             self._findings.closed = self._checks.all_met
 
     def _guest_limit(self, check: Check, within: float) -> None:

@@ -17,6 +17,7 @@ class CheckStatus(StrEnum):
     MET = "met"
     BROKEN = "broken"
     NOT_REACHED = "not-reached"
+    SKIPPED = "skipped"  # the target cannot do it, and the scenario can do without
 
 
 @dataclass(slots=True)

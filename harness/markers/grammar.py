@@ -17,12 +17,13 @@ from harness.markers.types import Dialect, MarkerFlag
 PREFIXES: tuple[str, ...] = ("RAYOS_",)
 TEXT_LIMIT = 4096  # characters of one marker; what follows is not part of it
 MARKERS_A_LINE = 1024  # a line of nothing but prefixes must not cost more than one of text
-_LOOK_BACK = 64  # characters in front of a marker that are looked at
+LOOK_BACK = 64  # characters in front of a marker that are looked at
 
 _BOX = "\u2500-\u259f"  # box drawing and blocks: frames around text
 _HEAD = re.compile(rf"[^\s{_BOX}]*")
 _FAMILY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
-_KMSG = re.compile(r"(?:<[0-9]{1,3}>)?\[ *[0-9]{1,9}\.[0-9]{3,9}\](?:\[[ TC0-9]{1,12}\])?[ \t]*\Z")
+_KMSG_TIME = r"(?:<[0-9]{1,3}>)?\[ *[0-9]{1,9}\.[0-9]{3,9}\](?:\[[ TC0-9]{1,12}\])?[ \t]*"
+_KMSG = re.compile(_KMSG_TIME + r"\Z")
 _DAMAGE = re.compile("[\ufffd\u2400-\u2421]")  # what the console shows for bytes that are no text
 _DOTS = ".,;!?)]}>\"'`"  # may follow the last word of a sentence
 
@@ -78,6 +79,8 @@ class Grammar:
             r"(?:\*([0-9A-F]{4})([0-9A-F]{2}))?\Z"
         )
         """A whole line that is one marker and nothing special: family, path or value, sequence number, CRC."""
+        self.kmsg = re.compile(_KMSG_TIME)
+        """The kernel's time in front of a line."""
 
     def found_in(self, text: str, start: int = 0) -> bool:
         """Whether a prefix stands in *text*."""
@@ -100,7 +103,7 @@ class Grammar:
         broken = False
         for index, place in enumerate(places):
             limit = places[index + 1].unit if index + 1 < len(places) else len(text)
-            flags = _flags(text[max(place.unit - _LOOK_BACK, 0) : place.unit], after_broken=broken, free=free)
+            flags = _flags(text[max(place.unit - LOOK_BACK, 0) : place.unit], after_broken=broken, free=free)
             opens = not free and "::" in text[place.start : limit].split(None, 1)[0]
             broken = limit < len(text) and not text[limit - 1].isspace() and text[limit - 1] not in _SEPARATORS
             if opens:
@@ -120,7 +123,7 @@ def _place(text: str, match: re.Match[str], floor: int) -> _Place:
         unit -= 1
     kmsg = None
     if unit > floor and text[unit - 1] in " ]\t":
-        kmsg = _KMSG.search(text, max(floor, unit - _LOOK_BACK), unit)
+        kmsg = _KMSG.search(text, max(floor, unit - LOOK_BACK), unit)
     return _Place(start, match.end(), kmsg.start() if kmsg else unit, kmsg is not None, bracket)
 
 
@@ -244,7 +247,7 @@ def _shape(head: str, name: int, end: int, tail: str, *, bracket: bool, alone: b
 def _goes_on(front: str, rest: str) -> bool:
     """Whether a marker between *front* and *rest* stands inside a sentence: words on both sides."""
     word = rest.split(None, 1)[0]
-    return front[-1:].isspace() and word.isalpha() and word.islower() and any(map(str.isalpha, front[-_LOOK_BACK:]))
+    return front[-1:].isspace() and word.isalpha() and word.islower() and any(map(str.isalpha, front[-LOOK_BACK:]))
 
 
 def _width(pattern: re.Pattern[str], text: str) -> int:

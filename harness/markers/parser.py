@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.console.types import Line, LineFlag
 from harness.markers.dialects import convert, is_tail, key_values
-from harness.markers.grammar import Grammar, Piece
+from harness.markers.grammar import LOOK_BACK, Grammar, Piece
 from harness.markers.resolve import Resolver
 from harness.markers.schema import PLAN, Schema
 from harness.markers.seal import seal_ok
@@ -64,9 +64,11 @@ class MarkerParser:
         if self._torn is None:
             found = self.grammar.found_in(text)
             if found and line.flags is LineFlag.NONE:
-                simple = self.grammar.simple.match(text)
-                if simple is not None and not self.grammar.found_in(text, 1):
-                    out.append(self._simple(simple, line))
+                time = self.grammar.kmsg.match(text) if text[0] in "[<" else None
+                start = time.end() if time is not None and time.end() <= LOOK_BACK else 0
+                simple = self.grammar.simple.match(text, start)
+                if simple is not None and not self.grammar.found_in(text, start + 1):
+                    out.append(self._simple(simple, line, start))
                     return out
             if not found:
                 if line.flags is not LineFlag.NONE and LineFlag.CUT in line.flags:
@@ -209,10 +211,11 @@ class MarkerParser:
             line.host_ns,
         )
 
-    def _simple(self, match: re.Match[str], line: Line) -> Marker:
-        """A line that is one marker without anything special: what most of them are, so made to be fast."""
+    def _simple(self, match: re.Match[str], line: Line, start: int) -> Marker:
+        """A line that is one marker without anything special but the kernel's time in front: what most of them are, so
+        made to be fast."""
         family, path, word, seq, crc = match.groups()
-        text = line.text
+        text = line.text[start:]
         flags = MarkerFlag.NONE
         number: int | None = None
         if seq is not None:
@@ -223,7 +226,7 @@ class MarkerParser:
                 flags = MarkerFlag.DAMAGED
         elif self._sealed and family in self._sealed:
             flags = MarkerFlag.DAMAGED
-        if self._again(text, kmsg=False):
+        if self._again(text, kmsg=start > 0):
             flags |= MarkerFlag.AGAIN
         event = ""
         tokens: tuple[str, ...] = ()
@@ -237,7 +240,7 @@ class MarkerParser:
             dialect, values = Dialect.ASSIGN, {"value": convert(word)}
         else:
             dialect = Dialect.BARE
-        place = (line.number, line.epoch, line.offset, line.host_ns)
+        place = (line.number, line.epoch, _offset(line, start) if start else line.offset, line.host_ns)
         return Marker(text, family, tokens, event, args, values, dialect, flags, number, *place)
 
     # ---- what spans the boot ---------------------------------------------------------------------------------------

@@ -28,6 +28,15 @@ class FleetProgress:
         self._live: Live | None = None
         self._enabled = enabled and sys.stdout.isatty() and sys.stderr.isatty()
 
+    @property
+    def shown(self) -> bool:
+        """Whether anybody sees it."""
+        return self._enabled
+
+    def more(self) -> None:
+        """There is one more than was thought: a scenario is tried again."""
+        self._runs += 1
+
     def begin(self, run: Hashable, name: str) -> None:
         """The run *run* of scenario *name* has begun."""
         self._flying[run] = (name, time.monotonic())

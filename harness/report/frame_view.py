@@ -14,6 +14,7 @@ from harness.report.words import Chip, chips, clip, plural, seconds
 _LOUPE = (64, 40)  # px of the screen that a magnified part shows at least; 6 times as large on the page
 _LOUPE_MOST = (192, 120)  # and at most: beyond, the whole picture shows as much
 _MARGIN = 8  # px around the difference
+SHOTS = 500  # on one page; those that failed first
 _SHOWN_APART = frozenset({"verdict", "file", "expected_file", "difference_file", "reason"})
 
 
@@ -45,6 +46,12 @@ class Shot:
     loupe: Area | None = None
     details: list[Chip] = field(default_factory=list)
 
+    @property
+    def sides(self) -> dict[str, Picture] | None:
+        """What the slider compares, by title; None unless there are both sides."""
+        found = {panel.title: panel.picture for panel in self.panels}
+        return found if {"expected", "actual"} <= found.keys() else None
+
 
 @dataclass(frozen=True, slots=True)
 class FrameView:
@@ -52,6 +59,12 @@ class FrameView:
 
     shots: list[Shot]
     note: str
+    left_out: int = 0  # checks that are not shown
+
+    @property
+    def anchors(self) -> set[str]:
+        """The `href`s that lead to a shot."""
+        return {f"#{shot.anchor}" for shot in self.shots}
 
     @property
     def failed(self) -> list[Shot]:
@@ -65,7 +78,7 @@ def frame_view(
 
     :param frames: `frame` events by step.
     """
-    seen = [
+    seen: list[tuple[Check, Mapping[str, Any]]] = [
         (check, check.evidence[-1])
         for check in checks
         if check.evidence and (check.kind == "frame" or (check.kind == "proof" and "file" in check.evidence[-1]))
@@ -74,17 +87,28 @@ def frame_view(
         if check.status is CheckStatus.BROKEN:
             for key in ("file", "expected_file", "difference_file"):
                 album.add(entry.get(key))
+    told = _most_telling(seen)
     shots = [
         _shot(check, entry, frames.get(-1 if check.step is None else check.step), album, shown_lines)
-        for check, entry in seen
+        for check, entry in told
     ]
     note = ""
+    if len(told) < len(seen):
+        note = f"{plural(len(seen) - len(told), 'further frame check')} not shown here. "
     if album.left_out:
         some = "; ".join(f"{clip(file, 80)}: {why}" for file, why in list(album.left_out.items())[:3])
-        note = (
+        note += (
             f"{plural(len(album.left_out), 'picture')} left out ({some}). The bundle's frames folder has what there is."
         )
-    return FrameView(shots, note)
+    return FrameView(shots, note.rstrip(), len(seen) - len(told))
+
+
+def _most_telling(seen: list[tuple[Check, Mapping[str, Any]]]) -> list[tuple[Check, Mapping[str, Any]]]:
+    """As many as a page holds, in their order: those that failed, of the others the first ones."""
+    if len(seen) <= SHOTS:
+        return seen
+    by_need = sorted(range(len(seen)), key=lambda i: (seen[i][0].status is CheckStatus.MET, i))
+    return [seen[i] for i in sorted(by_need[:SHOTS])]
 
 
 def _shot(

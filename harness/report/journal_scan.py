@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,15 +18,21 @@ _CHUNKS = 4096  # console chunks whose time is known, at the end and around the 
 _POSTMORTEMS = 4
 _EPOCHS = 1000
 _LABEL = 160
+_LANES = ("steps", "control", "input", "faults", "frames", "markers", "serial", "QMP", "other")
+_OPEN = 1000  # faults that last, at once
 
 
 class Item(NamedTuple):
-    """An instant on the time axis, or a span if `end_ns` is later. `mood` is `good`, `bad`, `warn` or empty."""
+    """An instant on the time axis, or a span if `end_ns` is later.
+
+    `mood` is `good`, `bad`, `warn`, `fault` or empty.
+    """
 
     start_ns: int
     end_ns: int
     label: str
     mood: str = ""
+    href: str = ""  # where on the page it is shown
 
 
 class Lane:
@@ -54,10 +60,10 @@ class Lane:
         place = host_ns * BINS // self._span_ns
         self.density[min(max(place, 0), BINS - 1)] += weight
 
-    def add(self, start_ns: int, label: str, mood: str = "", end_ns: int | None = None) -> None:
+    def add(self, start_ns: int, label: str, mood: str = "", end_ns: int | None = None, href: str = "") -> None:
         self.total += 1
         self.weigh(start_ns, 1)
-        item = Item(start_ns, start_ns if end_ns is None else end_ns, label, mood)
+        item = Item(start_ns, start_ns if end_ns is None else end_ns, label, mood, href)
         if len(self._first) < KEPT:
             self._first.append(item)
         else:
@@ -71,6 +77,15 @@ class StepTime(NamedTuple):
     begin_ns: int
     end_ns: int | None
     status: str
+
+
+class Spoken(NamedTuple):
+    """A marker: its offset in the console stream, the number of its line, its text, whether it is to be trusted."""
+
+    offset: int
+    line: int
+    text: str
+    trusted: bool
 
 
 class Arrival(NamedTuple):
@@ -108,6 +123,7 @@ def scan(
     wanted: Collection[int] = (),
     near: int | None = None,
     broken: Collection[int] = (),
+    spoken: Iterable[Spoken] = (),
 ) -> Scan:
     """Read *journal* once.
 
@@ -115,12 +131,11 @@ def scan(
     :param wanted: `seq` of events whose time and place in the console stream are to be known.
     :param near: a stream offset around which the times of console chunks are to be known.
     :param broken: steps whose frame check failed.
+    :param spoken: markers of the console, ascending by offset.
     :raises OSError: if it cannot be read.
     """
-    found = Scan(
-        {name: Lane(name, span_ns) for name in ("steps", "control", "input", "frames", "QMP", "serial", "other")}
-    )
-    reader = _Reader(found, near, broken)
+    found = Scan({name: Lane(name, span_ns) for name in _LANES})
+    reader = _Reader(found, near, broken, iter(spoken))
     for event in read_events(journal):
         found.events += 1
         reader.take(event)
@@ -133,8 +148,11 @@ def scan(
 class _Reader:
     """Folds events into a `Scan`."""
 
-    def __init__(self, found: Scan, near: int | None, broken: Collection[int]) -> None:
+    def __init__(self, found: Scan, near: int | None, broken: Collection[int], spoken: Iterator[Spoken]) -> None:
         self._found = found
+        self._spoken = spoken
+        self._next = next(spoken, None)
+        self._faults: dict[tuple[str, str], tuple[int, str]] = {}  # by name and number: injected when, label
         self._broken = broken
         self._near = near
         self._around: list[Arrival] = []
@@ -169,6 +187,8 @@ class _Reader:
                 self._proved(event)
             case "proof.bad":
                 self._add("frames", event, f"frame {clip(event.data.get('number'), 12)} refused", "bad")
+            case "fault.injected" | "fault.undone" | "fault.failed" | "fault.stuck" | "link.fault" | "link.undone":
+                self._fault(event)
             case "qmp.event":
                 reason = (event.data.get("data") or {}).get("reason")
                 self._add(
@@ -182,10 +202,12 @@ class _Reader:
         if self._command is not None:
             begin, payload = self._command
             self._found.lanes["control"].add(begin, f"{payload} → no answer", "bad", self._host_ns)
+        for begin, name in self._faults.values():
+            self._found.lanes["faults"].add(begin, name, "fault")
         self._found.arrivals = sorted({*self._around, *self._latest})
 
-    def _add(self, lane: str, event: Event, label: str, mood: str = "") -> None:
-        self._found.lanes[lane].add(event.host_ns, label, mood)
+    def _add(self, lane: str, event: Event, label: str, mood: str = "", href: str = "") -> None:
+        self._found.lanes[lane].add(event.host_ns, label, mood, href=href)
 
     def _serial(self, event: Event) -> None:
         found, length = self._found, int(event.data["len"])
@@ -197,6 +219,32 @@ class _Reader:
         self._latest.append(arrival)
         if self._near is not None and abs(found.received - self._near) < 2 * _CHUNKS and len(self._around) < _CHUNKS:
             self._around.append(arrival)
+        while self._next is not None and self._next.offset < found.received:
+            self._add(
+                "markers", event, self._next.text, "" if self._next.trusted else "warn", href=f"#L{self._next.line}"
+            )
+            self._next = next(self._spoken, None)
+
+    def _fault(self, event: Event) -> None:
+        """A fault lasts until it is undone, or, of those that are not undone, an instant."""
+        data = event.data
+        if event.kind.startswith("link."):
+            key = "link", clip(data.get("fault"), 12)
+            between = data.get("between")
+            ends = " and ".join(map(str, between)) if isinstance(between, list) else ""
+            name = clip(f"{data.get('what', 'link')} between {ends}", _LABEL)
+        else:
+            key = clip(data.get("name"), 80), clip(data.get("n", 0), 12)
+            name = f"{key[0]} #{key[1]}"
+        lane = self._found.lanes["faults"]
+        if event.kind in {"fault.failed", "fault.stuck"}:
+            lane.add(event.host_ns, f"{name} {event.kind[6:]}: {clip(data.get('what'), _LABEL)}", "bad")
+        elif event.kind in {"fault.injected", "link.fault"}:
+            if len(self._faults) < _OPEN:
+                self._faults[key] = event.host_ns, name
+        else:
+            begin, name = self._faults.pop(key, (event.host_ns, name))
+            lane.add(begin, f"{name} until {clip(data.get('why', 'undone'), 60)}", "fault", event.host_ns)
 
     def _end_step(self, host_ns: int, status: str, *, ended: bool = True) -> None:
         if self._step is None:
@@ -219,7 +267,8 @@ class _Reader:
     def _frame(self, event: Event) -> None:
         step = int(event.data["step"])
         mood = "bad" if step in self._broken else "good"
-        self._add("frames", event, f"step {step + 1}: {clip(event.data.get('name'), _LABEL)}", mood)
+        label = f"step {step + 1}: {clip(event.data.get('name'), _LABEL)}"
+        self._add("frames", event, label, mood, href=f"#frame-{step + 1}")
         if len(self._found.frames) < _STEPS:
             self._found.frames[step] = event
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
+from harness.report.known import held
 from harness.verdicts import PRODUCT, Verdict
 
 # Everything that XML 1.0 does not allow (production Char), and C1 controls: legal, but no reader shows them
@@ -25,7 +26,11 @@ def write_junit(path: Path, runs: Sequence[dict[str, Any]], checks: Sequence[Seq
         case = TestCase(clean(str(run["scenario"])), classname="harness", time=run["host_s"])
         verdict = Verdict(run["verdict"])
         cause = clean(str(run["first_cause"] or ""))
-        if verdict in PRODUCT:
+        if held(run):
+            known = run["quarantine"]
+            why = f"quarantined until {known['expires']} ({known['owner']}: {known['reason']}): {verdict}: {cause}"
+            case.result = [Skipped(clean(why), "quarantined")]
+        elif verdict in PRODUCT:
             case.result = [Failure(cause, str(verdict))]
         elif verdict is Verdict.SKIPPED:
             case.result = [Skipped(cause, str(verdict))]

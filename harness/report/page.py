@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -17,7 +18,8 @@ from harness.judge.verdict import Check, CheckStatus, Finding, RunVerdict
 from harness.report import command_line
 from harness.report.fault_view import FaultView, fault_view
 from harness.report.frame_view import FrameView, frame_view
-from harness.report.journal_scan import Item, Scan, StepTime, scan
+from harness.report.journal_scan import Item, Scan, Spoken, StepTime
+from harness.report.journal_scan import scan as scan_journal
 from harness.report.pictures import Album
 from harness.report.serial_view import SerialView, describe, serial_view
 from harness.report.timeline import Timeline, draw
@@ -25,6 +27,7 @@ from harness.report.triage_view import TriageView, triage_view
 from harness.report.words import Chip, chips, clip, label_of, plural, seconds
 from harness.verdicts import LAB, PRODUCT, Verdict
 
+MARKERS = 50_000  # that the timeline tells of
 CHECKS = 1000  # listed; those that were met are left out first
 _EVIDENCE = 12  # entries of one check
 _TEXT = 16 * 1024  # characters of a text that is shown whole
@@ -49,6 +52,7 @@ _FILES = (
     "triage.json",
     "memory.elf",
     "junit.xml",
+    "coverage.info",
     "inputs",
     "frames",
 )
@@ -137,9 +141,10 @@ def gather(bundle: Bundle, verdict: RunVerdict) -> Page:
     first = verdict.first_cause
     span_ns = round(verdict.host_s * 1e9)
     cause_at = _offset(first)
-    seen = scan(
+    seen = scan_journal(
         bundle.journal,
         span_ns,
+        spoken=_spoken(bundle, manifest),
         wanted={f.seq for f in verdict.findings},
         near=cause_at,
         broken={
@@ -183,7 +188,7 @@ def gather(bundle: Bundle, verdict: RunVerdict) -> Page:
         faults=fault_view(verdict.faults, verdict.recovery),
         frames=frames,
         album=album,
-        timeline=draw(seen.lanes.values(), flags, span_ns),
+        timeline=draw(seen.lanes.values(), flags, span_ns, {f"#L{n}" for n in lines} | frames.anchors),
         serial=serial,
         serial_note=describe(serial, seen.received, seen.dropped),
         samples=[_sample(event) for event in seen.postmortems],
@@ -198,6 +203,24 @@ def gather(bundle: Bundle, verdict: RunVerdict) -> Page:
 def clip_text(text: str) -> str:
     """A text of several lines, cut where it is too long for a page."""
     return text if len(text) <= _TEXT else f"{text[:_TEXT]}\n… {plural(len(text) - _TEXT, 'character')} more"
+
+
+def _spoken(bundle: Bundle, manifest: Mapping[str, Any]) -> Iterator[Spoken]:
+    """The markers of the console, up to a limit: of more the timeline would show a density anyway."""
+    from harness.judge.facts import GuestFacts
+    from harness.markers.parser import MarkerParser
+    from harness.markers.scan import scan
+    from harness.markers.schema import PLAN, load_schema
+
+    if not bundle.serial.is_file():
+        return
+    try:
+        file = GuestFacts.from_json(manifest.get("facts") or {}).schema_path(bundle.path)
+        parser = MarkerParser(load_schema(file) if file else PLAN)
+        for marker in islice(scan(bundle.serial, parser), MARKERS):
+            yield Spoken(marker.offset, marker.line, clip(marker.text, 120), marker.trusted)
+    except (UsageError, TypeError, ValueError):
+        return  # a bundle that is damaged there still has its report
 
 
 def _nodes(bundle: Bundle) -> list[str]:

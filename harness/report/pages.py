@@ -5,8 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import UsageError
+from harness.judge.verdict import RunVerdict
+
 if TYPE_CHECKING:
     from harness.engine.run import RunOutcome
+    from harness.evidence.bundle import Bundle
+
+
+def stored_verdict(bundle: Bundle) -> RunVerdict | None:
+    """The verdict that *bundle* holds; None if its run did not come to its end, or the file is damaged."""
+    try:
+        return RunVerdict.from_json(bundle.read_json("verdict.json"))
+    except (UsageError, KeyError, TypeError, ValueError, IndexError):
+        return None
 
 
 def write_pages(outcome: RunOutcome) -> list[tuple[Path, str]]:

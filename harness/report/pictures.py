@@ -48,6 +48,7 @@ class Album:
 
     folder: Path
     left: int = BUDGET
+    prefix: str = "picture"  # of the keys: a page may hold pictures of several bundles
     pictures: dict[str, Picture] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)  # file: why
 
@@ -73,7 +74,7 @@ class Album:
         data = path.read_bytes()
         width, height = dimensions(data)
         self.left -= len(data)
-        key = f"picture-{len(self.pictures) + 1}"
+        key = f"{self.prefix}-{len(self.pictures) + 1}"
         self.pictures[file] = Picture(key, file, width, height, base64.b64encode(data).decode("ascii"))
 
     def __iter__(self) -> Iterator[Picture]:

@@ -1,10 +1,14 @@
-"""The parts of `serial.bin` that the report shows: its end, and where the first cause was printed. Never all of it."""
+"""The parts of `serial.bin` that the report shows: both ends, and where the first cause was printed.
+
+Never all of a long one.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -14,9 +18,12 @@ from harness.console.types import LINE_LIMIT
 from harness.report.journal_scan import Arrival
 from harness.report.words import plural, seconds, size
 
-TAIL = 16 * 1024  # bytes from the end of the log
-_AROUND = 2 * 1024  # bytes before and after the first cause, where it is not in the tail
+HEAD = 16 * 1024  # bytes from its start: what booted, and how
+TAIL = 96 * 1024  # and from its end: some 2,000 lines, which take 0.1 s to write and a browser as long to lay out
+_LINES = 3000  # of the tail at most, and half of that of the head, if they are short
+_AROUND = 4 * 1024  # bytes before and after the first cause, where it is not in the tail
 _LONG = 2000  # characters of one line that are shown
+_PAPER = 80  # lines
 _ALIGN = 4096  # how far the start of a part may move to begin with a whole line
 _BLOCK = LINE_LIMIT  # no longer: then a line over the limit cannot lie within one block, see `_Counter.take`
 
@@ -41,6 +48,14 @@ class SerialView:
     size: int = 0  # bytes in serial.bin
     shown: int = 0
     rows: list[SerialRow] = field(default_factory=list)
+
+    @property
+    def printed(self) -> frozenset[int]:
+        """Indices of the rows that go to paper: the last ones, and those around the first cause."""
+        last = len(self.rows) - _PAPER
+        causes = [i for i, row in enumerate(self.rows) if row.kind in {"cause", "mark"}]
+        near = (i for cause in causes[:1] for i in range(cause - _PAPER // 2, cause + _PAPER // 4))
+        return frozenset({*range(max(last, 0), len(self.rows)), *near})
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -70,9 +85,13 @@ def serial_view(
     place = cause_at if cause_at is not None else mark_at
     with path.open("rb") as stream:
         reader = _Reader(stream, length, sorted(epochs), arrivals)
-        parts = [(max(length - TAIL, 0), length)]
-        if place is not None and place < parts[0][0] and place < length:
-            parts.insert(0, (max(place - _AROUND, 0), min(place + _AROUND, parts[0][0])))
+        tail = reader.last(max(length - TAIL, 0))
+        parts = [(tail, length)]
+        if tail:
+            head = reader.first(min(HEAD, tail))
+            parts.insert(0, (0, head))
+            if place is not None and head <= place < tail:
+                parts.insert(1, (max(place - _AROUND, head), min(place + _AROUND, tail)))
         rows: list[SerialRow] = []
         end = 0
         shown = 0
@@ -106,6 +125,22 @@ class _Reader:
         self._arrival_ends = [a.end for a in arrivals]
         self._counter = _Counter()
         self.ends: list[int] = []  # stream offset after each line that was made
+
+    def first(self, stop: int) -> int:
+        """Where the first lines end, no later than at *stop*."""
+        return sum(map(len, islice(_split(self._stream.read(stop)), _LINES // 2)))
+
+    def last(self, start: int) -> int:
+        """Where the last lines begin, no earlier than at *start*."""
+        self._stream.seek(start)
+        content = self._stream.read(self._length - start)
+        self._stream.seek(0)
+        at = len(content)
+        for _ in range(_LINES + 1):
+            at = content.rfind(b"\n", 0, at)
+            if at < 0:
+                return start
+        return start + at + 1
 
     def align(self, start: int, stop: int) -> int:
         """The first line start from *start* > 0 on; if there is none near, the start of a character."""

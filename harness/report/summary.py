@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.judge.verdict import CheckStatus, RunVerdict
 from harness.report.fault_view import told
+from harness.report.known import expired, held
+from harness.report.known import lines as quarantine_lines
 from harness.verdicts import EXIT_INTERRUPTED, Verdict, exit_code, worst
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ _MARK = {
     CheckStatus.BROKEN: "FAILED",
     CheckStatus.NOT_REACHED: "not reached",
     CheckStatus.PENDING: "pending",
+    CheckStatus.SKIPPED: "SKIPPED",
 }
 
 
@@ -52,11 +55,14 @@ def result_json(result: ScenarioResult) -> dict[str, Any]:
     agreement = result.agreement
     if agreement is None:
         scenario = result.planned.scenario
-        return skipped_json(scenario.name, scenario.skip, scenario.seed, result.planned.clock)
+        run = skipped_json(scenario.name, scenario.skip, scenario.seed, result.planned.clock)
+        if result.unplayed:
+            run |= {"verdict": str(Verdict.INCONCLUSIVE), "first_cause": result.unplayed}
+        return run
     run = run_json(result.runs[agreement.head].outcome)
+    run |= {"verdict": str(agreement.verdict), "first_cause": agreement.cause or run["first_cause"]}
     if len(result.runs) == 1:
         return run
-    run |= {"verdict": str(agreement.verdict), "first_cause": agreement.cause or run["first_cause"]}
     run["repeats"] = [
         {key: each[key] for key in ("verdict", "first_cause", "fingerprint", "bundle", "host_s")}
         for each in (run_json(one.outcome) for one in result.runs)
@@ -103,10 +109,21 @@ def skipped_json(name: str, reason: str, seed: int, clock: str) -> dict[str, Any
 
 
 def batch_json(runs: Sequence[dict[str, Any]], *, interrupted: bool = False) -> dict[str, Any]:
-    """All runs with the batch's verdict: the one run's own, or the worst kind among many."""
-    verdicts = [Verdict(r["verdict"]) for r in runs]
+    """All runs with the batch's verdict: the one run's own, or the worst kind among many.
+
+    Failures that are quarantined do not count; an entry that has expired does.
+    """
+    counted = [run for run in runs if not held(run)]
+    verdicts = [Verdict(run["verdict"]) for run in counted]
+    if runs and not counted:
+        verdicts = [Verdict.PASS]  # each was checked, and what is wrong is known, and told
+    if any(map(expired, runs)):
+        verdicts.append(Verdict.INCONCLUSIVE)
     code = EXIT_INTERRUPTED if interrupted else exit_code(verdicts)
-    return {"verdict": str(worst(verdicts)) if verdicts else None, "exit_code": code, "runs": list(runs)}
+    batch = {"verdict": str(worst(verdicts)) if verdicts else None, "exit_code": code, "runs": list(runs)}
+    if len(counted) < len(runs):
+        batch["quarantined"] = len(runs) - len(counted)
+    return batch
 
 
 def check_lines(verdict: RunVerdict) -> list[str]:
@@ -128,6 +145,7 @@ def run_lines(run: dict[str, Any], verdict: RunVerdict | None, *, every_check: b
     ]
     if run["first_cause"]:
         lines.append(f"  first cause  {run['first_cause']}")
+    lines += quarantine_lines(run)
     if run["fingerprint"]:
         lines.append(f"  fingerprint  {run['fingerprint']}")
     if verdict is not None and verdict.recovery is not None:

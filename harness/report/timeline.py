@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import log1p
 from typing import NamedTuple
@@ -33,6 +33,7 @@ class Shape(NamedTuple):
     mood: str
     title: str
     text: str = ""  # as much of the label as fits
+    href: str = ""  # where on the page it is shown
 
 
 class Column(NamedTuple):
@@ -72,11 +73,16 @@ class Timeline:
     top: int = _TOP
 
 
-def draw(lanes: Iterable[Lane], findings: Sequence[Item], span_ns: int) -> Timeline:
-    """Lay out *lanes* (the empty ones are left out) and *findings* over *span_ns*."""
+def draw(
+    lanes: Iterable[Lane], findings: Sequence[Item], span_ns: int, places: Container[str] = frozenset()
+) -> Timeline:
+    """Lay out *lanes* (the empty ones are left out) and *findings* over *span_ns*.
+
+    :param places: the `href`s that lead somewhere.
+    """
     span_ns = max(span_ns, 1)
     used = [lane for lane in lanes if lane.total]
-    rows = [_row(lane, _TOP + i * _ROW, span_ns) for i, lane in enumerate(used)]
+    rows = [_row(lane, _TOP + i * _ROW, span_ns, places) for i, lane in enumerate(used)]
     listed = sorted(
         [(lane.name, item) for lane in used for item in lane.items] + [("finding", item) for item in findings],
         key=lambda entry: entry[1].start_ns,
@@ -88,13 +94,13 @@ def draw(lanes: Iterable[Lane], findings: Sequence[Item], span_ns: int) -> Timel
         height=_TOP + len(rows) * _ROW + 4,
         ticks=_ticks(span_ns),
         rows=rows,
-        flags=[_shape(item, span_ns) for item in findings],
+        flags=[_shape(item, span_ns, places) for item in findings],
         notes=notes,
         table=[(seconds(item.start_ns), name, item) for name, item in listed[-_TITLE_LINES:]],
     )
 
 
-def _row(lane: Lane, y: int, span_ns: int) -> Row:
+def _row(lane: Lane, y: int, span_ns: int, places: Container[str]) -> Row:
     if lane.name == "serial":
         return Row("serial", y, columns=_columns(lane, span_ns, size))
     note = ""
@@ -102,7 +108,7 @@ def _row(lane: Lane, y: int, span_ns: int) -> Row:
     if lane.left_out:
         note = f"{lane.name}: {lane.left_out:,} of {lane.total:,} are drawn as density only"
         columns = _columns(lane, span_ns, lambda count: plural(count, "event"))
-    return Row(lane.name, y, [_shape(item, span_ns) for item in lane.items], columns, note=note)
+    return Row(lane.name, y, [_shape(item, span_ns, places) for item in lane.items], columns, note=note)
 
 
 def _columns(lane: Lane, span_ns: int, words: Callable[[int], str]) -> list[Column]:
@@ -120,14 +126,15 @@ def _columns(lane: Lane, span_ns: int, words: Callable[[int], str]) -> list[Colu
     ]
 
 
-def _shape(item: Item, span_ns: int) -> Shape:
+def _shape(item: Item, span_ns: int, places: Container[str]) -> Shape:
+    href = item.href if item.href in places else ""
     x, end = _x(item.start_ns, span_ns), _x(item.end_ns, span_ns)
     if item.end_ns <= item.start_ns:
-        return Shape(x, 0, item.mood, f"{seconds(item.start_ns)}  {item.label}")
+        return Shape(x, 0, item.mood, f"{seconds(item.start_ns)}  {item.label}", href=href)
     width = round(max(end - x, 1.5), 1)
     room = int((width - 6) / _CHAR)
     text = item.label if len(item.label) <= room else item.label[: room - 1] + "…" if room > 3 else ""
-    return Shape(x, width, item.mood, f"{seconds(item.start_ns)} to {seconds(item.end_ns)}  {item.label}", text)
+    return Shape(x, width, item.mood, f"{seconds(item.start_ns)} to {seconds(item.end_ns)}  {item.label}", text, href)
 
 
 def _x(host_ns: int, span_ns: int) -> float:

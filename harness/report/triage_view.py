@@ -22,6 +22,7 @@ class FrameRow(NamedTuple):
     source: str
     address: str
     note: str
+    blamed: bool  # it is the place
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class TriageView:
     text: str = ""
     last_serial: str = ""
     last_good: str = ""
+    last_good_href: str = ""  # where on the report of the run it is shown
     memory_dump: str = ""
     also: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -61,7 +63,14 @@ def triage_view(bundle: Bundle) -> TriageView | None:
         source=_source(where),
         frames_from=clip(data.get("frames_from", ""), 40),
         frames=[
-            FrameRow(n, _function(frame), _source(frame), clip(frame.get("address") or "", 24), _note(frame))
+            FrameRow(
+                n,
+                _function(frame),
+                _source(frame),
+                clip(frame.get("address") or "", 24),
+                _note(frame),
+                _same_place(frame, where),
+            )
             for n, frame in enumerate(_list(data, "frames")[:_FRAMES])
             if isinstance(frame, dict)
         ],
@@ -70,7 +79,8 @@ def triage_view(bundle: Bundle) -> TriageView | None:
         ],
         text="\n".join(clip(line, 512) for line in _list(data, "text")[:_LINES]),
         last_serial=str(data.get("last_serial") or "")[:8192],
-        last_good=clip(f"{good.get('name') or ''} {good.get('file') or ''}".strip(), 200) if good else "",
+        last_good=clip(good.get("name") or good.get("file") or "", 200),
+        last_good_href=f"#frame-{step + 1}" if isinstance(step := good.get("step"), int) else "",
         memory_dump=clip(data.get("memory_dump") or "", 300),
         also=[clip(title, 240) for title in _list(data, "also")[:10]],
         notes=[clip(note, 300) for note in _list(data, "notes")[:10]],
@@ -95,6 +105,11 @@ def _function(frame: Mapping[str, Any]) -> str:
 def _source(frame: Mapping[str, Any]) -> str:
     file, line = frame.get("file") or "", frame.get("line")
     return clip(f"{file}:{line}" if file and line else file, 240)
+
+
+def _same_place(frame: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
+    keys = ("address", "function", "file", "line")
+    return bool(where) and all(frame.get(key) == where.get(key) for key in keys)
 
 
 def _note(frame: Mapping[str, Any]) -> str:

@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from harness.measure.kinds import Statistic
 from harness.scenario import steps as s
-from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
+from harness.scenario.model import ClockMode, Lackable, Proof, Responder, Rules, Scenario
 
 if TYPE_CHECKING:
     from harness.scenario.faulting import Fault
+
+
+__tracebackhide__ = True  # in a test that plays while it builds, pytest shows the test's own line
 
 
 class ScenarioBuilder:
@@ -60,12 +63,24 @@ class ScenarioBuilder:
         self._scenario = replace(self._scenario, crash=(*self._scenario.crash, *patterns))
         return self
 
+    def optional(self, *words: Lackable) -> Self:
+        """What needs one of these is left out, by name, where the target lacks it."""
+        self._scenario = replace(self._scenario, optional=words)
+        return self
+
     def rules(self, *families: str) -> Self:
         self._scenario = replace(self._scenario, rules=Rules(families=families))
         return self
 
-    def prove(self, against: Literal["identity", "scene"] = "identity", *, damage: bool = True) -> Self:
-        self._scenario = replace(self._scenario, proof=Proof(against=against, damage=damage))
+    def prove(
+        self, against: Literal["identity", "scene"] = "identity", *, damage: bool = True, not_on: Sequence[str] = ()
+    ) -> Self:
+        self._scenario = replace(self._scenario, proof=Proof(against=against, damage=damage, not_on=tuple(not_on)))
+        return self
+
+    def not_on(self, image: str, why: str) -> Self:
+        """The scenario is skipped on the image profile *image*, and says *why*."""
+        self._scenario = replace(self._scenario, not_on={**self._scenario.not_on, image: why})
         return self
 
     def faults(self, *faults: Fault, seed: int | None = None) -> Self:
@@ -180,6 +195,7 @@ class ScenarioBuilder:
         like: str = "",
         crop: tuple[int, int, int, int] | None = None,
         shifted: tuple[int, int] = (0, 0),
+        changed: int = 0,
         tolerance: int = 0,
         timeout: float | None = None,
     ) -> Self:
@@ -190,6 +206,7 @@ class ScenarioBuilder:
                 like=like,
                 crop=crop,
                 shifted=shifted,
+                changed=changed,
                 tolerance=tolerance,
                 timeout=timeout,
             )
@@ -220,6 +237,9 @@ class ScenarioBuilder:
 
     def recover(self, ticks: int = 600, *, timeout: float | None = None) -> Self:
         return self._add(s.Recover(ticks=ticks, timeout=timeout))
+
+    def mark(self, name: str) -> Self:
+        return self._add(s.Mark(name=name))
 
     def stop(self) -> Self:
         return self._add(s.Stop())

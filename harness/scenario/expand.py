@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UsageError
 from harness.scenario.filled import Filled
 from harness.toml import Locate, Problem, refuse
 from harness.toml_positions import Loc
@@ -55,6 +56,20 @@ def apply_case(data: Mapping[str, Any], chosen: Mapping[str, Any]) -> tuple[dict
     if overrides:
         out["set"] = overrides
     return out, words
+
+
+def take_words(path: Path, data: dict[str, Any], given: Mapping[str, Any], locate: Locate) -> dict[str, str]:
+    """Takes the table `[words]`, the default values of words, out of *data*; those that are *given* replace them.
+
+    :raises UsageError: if it is no table of plain values, or has not all that are given.
+    """
+    defaults = data.pop("words", {})
+    if not isinstance(defaults, dict) or any(isinstance(v, (dict, list)) for v in defaults.values()):
+        raise refuse(path, locate, [Problem(("words",), "words: should be a table of plain values")])
+    unknown = sorted(set(given) - set(defaults))
+    if unknown:
+        raise UsageError(f"{path} has no word {unknown[0]!r} in its [words]")
+    return {key: str(value) for key, value in {**defaults, **given}.items()}
 
 
 def expand_steps(path: Path, steps: Any, words: Mapping[str, str], locate: Locate) -> list[tuple[dict[str, Any], Loc]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,18 +12,28 @@ from harness.resources import data_folder
 from harness.scenario.loader import load_scenarios
 from harness.scenario.model import Scenario
 from harness.scenario.steps import CheckFrame
+from harness.toml import load_toml
 
 _STORED = frozenset({"goldens", "values"})  # folders beside scenarios that hold what was approved
 
 
-def collect(paths: Iterable[Path], seed: int | None = None) -> list[Scenario]:
+def collect(paths: Iterable[Path], seed: int | None = None, words: Mapping[str, str] | None = None) -> list[Scenario]:
     """The scenarios of all *paths*, in order; a directory stands for its *.toml files that are scenarios, sorted.
 
     A path that does not exist is looked for beside the harness's own scenarios too (`smoke/first-light.toml`).
 
-    :raises UsageError: for a missing file, an empty directory or a wrong scenario.
+    :param words: values of `[words]`, for each file that has words of these names.
+    :raises UsageError: for a missing file, an empty directory, a wrong scenario, or a word that no file has.
     """
     found: list[Scenario] = []
+    unused = set(words or ())
+
+    def load(file: Path) -> list[Scenario]:
+        has = load_toml(file).data.get("words") if words else None
+        fitting = {name: value for name, value in (words or {}).items() if isinstance(has, dict) and name in has}
+        unused.difference_update(fitting)
+        return load_scenarios(file, seed, fitting)
+
     for given in paths:
         path = _locate(given)
         if path.is_dir():
@@ -31,9 +41,11 @@ def collect(paths: Iterable[Path], seed: int | None = None) -> list[Scenario]:
             if not files:
                 raise UsageError(f"no scenario files (*.toml) in {path}")
             for file in files:
-                found += load_scenarios(file, seed)
+                found += load(file)
         else:
-            found += load_scenarios(path, seed)
+            found += load(path)
+    if unused:
+        raise UsageError(f"no scenario has a word {min(unused)!r}", "give one that is in the table [words] of its file")
     return found
 
 

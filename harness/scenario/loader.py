@@ -19,7 +19,7 @@ from harness.scenario import expand
 from harness.scenario.faulting import Fault, Plan
 from harness.scenario.filled import typed
 from harness.scenario.measuring import Measure
-from harness.scenario.model import ClockMode, Proof, Responder, Rules, Scenario
+from harness.scenario.model import ClockMode, Lackable, Proof, Responder, Rules, Scenario
 from harness.scenario.pictures import picture_problems
 from harness.scenario.plans import load_plan, plan_problems
 from harness.scenario.steps import (
@@ -52,6 +52,9 @@ class ScenarioFile:
     clock: ClockMode | None = None
     timeout: float | None = None
     skip: str = ""
+    not_on: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    optional: tuple[Lackable, ...] = ()
     set: Mapping[str, Any] = field(default_factory=dict)
     forbid: tuple[str, ...] = ()
     crash: tuple[str, ...] = ()
@@ -68,24 +71,25 @@ _ADAPTER = TypeAdapter(ScenarioFile)
 _BUILT = frozenset({"name", "step", "fault", "faults"})  # of which a scenario holds something else
 
 
-def load_scenarios(path: Path, seed: int | None = None) -> list[Scenario]:
+def load_scenarios(path: Path, seed: int | None = None, words: Mapping[str, Any] | None = None) -> list[Scenario]:
     """The scenarios of one file: one, or one for each combination of its `[matrix]`.
 
     :param seed: instead of the file's; `${seed}` in a text stands for it.
-
+    :param words: instead of the values of the same names in its `[words]`.
     :raises UsageError: listing everything wrong with it as `file:line: message`.
     """
     document = load_toml(path)
     if "node" in document.data:
         from harness.fleet.loader import load_clusters
 
-        return [*load_clusters(path, document, seed)]
-    return list(_load(path, document, seed))
+        return [*load_clusters(path, document, seed, words)]
+    return list(_load(path, document, seed, words or {}))
 
 
-def _load(path: Path, document: TomlFile, seed: int | None) -> Iterator[Scenario]:
+def _load(path: Path, document: TomlFile, seed: int | None, given: Mapping[str, Any]) -> Iterator[Scenario]:
     for label, chosen in expand.cases(path, document.data, document.locate):
         data, words = expand.apply_case(document.data, chosen)
+        words = {**expand.take_words(path, data, given, document.locate), **words}
         if seed is not None:
             data["seed"] = seed
         words.setdefault("seed", str(data.get("seed", 1)))
@@ -238,13 +242,25 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def _or_word(schema: dict[str, Any]) -> dict[str, Any]:
+    """A number may be a `${word}` too."""
+    kinds = [schema, *schema.get("anyOf", ())]
+    if not any(kind.get("type") in {"number", "integer"} for kind in kinds):
+        return schema
+    return {"anyOf": [schema, {"type": "string", "pattern": r"^\$\{\w+\}$"}]}
+
+
 def with_what_is_expanded(schema: dict[str, Any]) -> dict[str, Any]:
-    """*schema* with `matrix` and `repeat`, which are taken apart before a file is validated."""
+    """*schema* with words, `matrix` and `repeat`, which are taken apart before a file is validated."""
+    for table in schema["$defs"].values():
+        if "properties" in table:
+            table["properties"] = {key: _or_word(value) for key, value in table["properties"].items()}
     schema["properties"]["matrix"] = {
         "type": "object",
         "description": "Arrays of values; the scenario runs over their product. "
         "image, seed, clock and dotted profile keys are set; other words fill ${word}.",
     }
+    schema["properties"]["words"] = {"type": "object", "description": "Values of ${word}."}
     schema["$defs"]["Repeat"] = {
         "type": "object",
         "additionalProperties": False,

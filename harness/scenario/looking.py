@@ -58,15 +58,16 @@ class Expect:
 class CheckFrame:
     """Take a picture and judge it.
 
-    `against` is `scene` (the computed oracle, exact), `golden` (approved pictures `goldens/<name>.png` and
-    `goldens/<name>.<variant>.png` in the
-    scenario's folder, masks `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only), `not-blank`
-    (anything but one colour), `remembered` (a picture that `remember-frame` took earlier in the run) or `clients` (the
-    window of each living client, found by its strip: docs/weston.md).
+    `against` is `scene` (the computed oracle, exact; on a guest of which only the clients are known it is `clients`),
+    `golden` (approved pictures `goldens/<name>.png` and `goldens/<name>.<variant>.png` in the scenario's folder, masks
+    `goldens/<name>.mask.toml`), `identity` (strip and tile checksums only), `not-blank` (anything but one colour),
+    `remembered` (a picture that `remember-frame` took earlier in the run) or `clients` (the window of each living
+    client, found by its strip: docs/weston.md).
     Where the guest has an identity strip it is always checked as well.
 
     With `remembered`: `like` names that picture; `crop` is the part of it to compare, x, y, w, h (all of the desktop),
-    and `shifted` how far to the right and down that part should be found now.
+    and `shifted` how far to the right and down that part should be found now. `changed` turns it round: so many pixels,
+    or more, have to be unlike it.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -76,6 +77,7 @@ class CheckFrame:
     like: str = ""
     crop: tuple[int, int, int, int] | None = None
     shifted: tuple[int, int] = (0, 0)
+    changed: int = 0
     tolerance: int = 0
     timeout: float | None = None
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _STRICT = {"extra": "forbid"}
 
 ClockMode = Literal["virtual", "wall", "record"]
+Lackable = Literal["control", "screen", "input", "qmp", "power", "relaunch", "proof"]
+"""What a target may lack for a scenario that says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,14 @@ class Proof:
 
     `against` is `identity` (numbers without a gap, whole strips, pixels that have their checksums) or `scene` (pixels
     equal to the computed oracle as well). With `damage` no pixel may change that the scene gives no reason to change;
-    that is said only of frames whose scene is known.
+    that is said only of frames whose scene is known. `not_on` names the image profiles on which frames are not proved:
+    there `check-frame` alone looks at the screen.
     """
 
     __pydantic_config__: ClassVar = _STRICT
     against: Literal["identity", "scene"] = "identity"
     damage: bool = True
+    not_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,10 @@ class Scenario:
     clock: ClockMode | None = None  # None: the image profile's default
     timeout: float | None = None  # host seconds for the whole run
     skip: str = ""  # a reason: the scenario is not run and says so
+    not_on: Mapping[str, str] = field(default_factory=dict)  # image profiles on which it is not run: name to reason
+    needs: tuple[str, ...] = ()  # words that a board has to offer: it runs on such a board of the hardware map
+    optional: tuple[Lackable, ...] = ()  # what needs one of these is left out, by name, where the target lacks it
+    left_out: tuple[int, ...] = ()  # the steps of `steps` that are: found out by the engine, never said in a file
     set: Mapping[str, Any] = field(
         default_factory=dict
     )  # overrides of profile keys, dotted: {"machine.memory_mb": 128}

@@ -21,7 +21,8 @@ def picture_problems(steps: Sequence[Step]) -> Iterator[Problem]:
 
 def _check(index: int, step: CheckFrame, remembered: dict[str, int]) -> Iterator[Problem]:
     if step.against != "remembered":
-        for key, given in (("like", bool(step.like)), ("crop", step.crop), ("shifted", step.shifted != (0, 0))):
+        shifted = step.shifted != (0, 0)
+        for key, given in (("like", step.like), ("crop", step.crop), ("shifted", shifted), ("changed", step.changed)):
             if given:
                 yield Problem(("step", index, key), f'{key}: is for checks against = "remembered"')
         return
@@ -30,6 +31,8 @@ def _check(index: int, step: CheckFrame, remembered: dict[str, int]) -> Iterator
     elif step.like not in remembered:
         what = f"like: no remember-frame step before this one takes {step.like!r}"
         yield Problem(("step", index, "like"), what, step.like, tuple(remembered))
+    if step.changed < 0:
+        yield Problem(("step", index, "changed"), "changed: should be a number of pixels")
     if step.crop is None and step.shifted != (0, 0):
         yield Problem(("step", index, "shifted"), "shifted: needs a crop, for a whole desktop has nowhere to go")
     if step.crop is not None:

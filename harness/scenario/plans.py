@@ -45,6 +45,19 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
     return parse(_ADAPTER, data)
 
 
+def plan_from_words(data: dict[str, Any], source: str) -> Plan:
+    """A plan as a program gives it; *source* stands for the file's name in what is said of it.
+
+    :raises UsageError: listing everything wrong with it.
+    """
+    document = TomlFile(data, lambda _: 1)
+    plan = validate(_ADAPTER, Path(source), document)
+    problems = list(plan_problems(plan.fault, ("fault",)))
+    if problems:
+        raise refuse(Path(source), document.locate, problems)
+    return plan
+
+
 def plan_problems(faults: tuple[Fault, ...], place: Loc) -> Iterator[Problem]:
     """What the types cannot say of the faults that stand at *place*."""
     names: set[str] = set()

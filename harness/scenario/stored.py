@@ -35,7 +35,7 @@ def from_json(data: Mapping[str, Any]) -> Scenario:
         scenario,
         steps=steps,
         rules=Rules(families=tuple(data["rules"]["families"])),
-        proof=Proof(**data["proof"]) if data.get("proof") else None,
+        proof=Proof(**{k: _tuples(v) for k, v in data["proof"].items()}) if data.get("proof") else None,
         faults=_plan(data["faults"]) if data.get("faults") else None,
         respond=tuple(Responder(**{k: _tuples(v) for k, v in r.items()}) for r in data["respond"]),
         folder=Path(data["folder"]),

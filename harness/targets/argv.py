@@ -22,6 +22,7 @@ _DISPLAYS = ("VGA", "vga", "ramfb", "bochs-display", "virtio-gpu", "qxl")  # par
 EXIT_PORT = 0x501  # of isa-debug-exit, in bytes 0x501-0x504
 PROOF_PORT, PROOF_IRQ = 0x3E8, 5  # COM3, on a line that neither COM1, COM2 nor the PCI bus uses
 QBOOT = "qboot.rom"
+CONTROL_NAME = "org.rayos.control"  # of the virtserialport with the control frames, by which the guest finds it
 _RAM = "harness-ram"
 # Host threads take over a virtio queue by ioeventfd: the instant at which they do is the host's, not the guest's.
 _VIRTIO = ("virtio-blk-pci", "virtio-scsi-pci", "virtio-serial-pci", "virtio-net-pci")
@@ -67,6 +68,14 @@ class Nic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuestPort:
+    """A virtserialport whose host's end its owner holds. `plug` gives a socket for QEMU's end: one for each life."""
+
+    name: str  # by which the guest finds it
+    plug: Callable[[], socket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """What a run decides beside the profile."""
 
@@ -79,7 +88,9 @@ class Launch:
     share_console: bool = False  # a socket in the run directory on which a person can join the console
     prove: bool = False  # the guest waits after each frame until it was looked at
     nics: tuple[Nic, ...] = ()
+    ports: tuple[GuestPort, ...] = ()
     served: tuple[ServedDisk, ...] = ()  # disks whose requests pass through us: of a plan with faults of disks
+    blocks: tuple[range, ...] = ()  # addresses within which QEMU's log tells what it translates
     log: Log | None = None  # in the clock `record`: what is written, or followed
 
 
@@ -100,10 +111,12 @@ class Wires:
     control: int | None = None
     proof: int | None = None
     nics: tuple[int, ...] = ()  # one for each card of the launch
+    ports: tuple[int, ...] = ()  # one for each port of the launch
     log: int | None = None  # write end of a pipe for QEMU's log
     gdb: Path | None = None
     firmware: tuple[Path, Path] | None = None  # UEFI code, and the private copy of its variables
     esp: Path | None = None  # the private copy
+    initrd: Path | None = None  # the private copy with the plan
     disks: Mapping[Path, Path] = field(default_factory=dict)  # private copies of disks, by what they are copies of
     ram: Ram | None = None
     overlays: Mapping[str, Path] = field(default_factory=dict)  # qcow2 over a throw-away disk, by its drive: to keep
@@ -113,7 +126,8 @@ class Wires:
 
     def descriptors(self) -> list[int]:
         """Those that the child has to inherit."""
-        wanted = (self.qmp, self.console, self.control, self.proof, *self.nics, *self.served.values(), self.log)
+        wires = (*self.nics, *self.ports, *self.served.values())
+        wanted = (self.qmp, self.console, self.control, self.proof, *wires, self.log)
         return [fd for fd in wanted if isinstance(fd, int)]
 
 
@@ -126,12 +140,13 @@ def qemu_argv(profile: Profile, launch: Launch, wires: Wires) -> list[str]:
         *_machine(profile, launch, wires),
         *_clock(profile, launch),
         *_record(profile, launch, wires),
-        *_streams(launch, wires),
+        *_streams(profile, launch, wires),
         *_display(profile, launch),
         *_firmware(profile, wires),
-        *_kernel(profile, launch),
+        *_kernel(profile, launch, wires),
         *(_disks(profile, launch, wires) if launch.log is None else with_blkreplay(_disks(profile, launch, wires))),
         *_nics(launch, wires),
+        *_ports(launch, wires),
     ]
     # The user's own words come last and as they are: QEMU's syntax is theirs.
     options += [Option("device", device) for device in profile.machine.devices]
@@ -203,7 +218,7 @@ def _record(profile: Profile, launch: Launch, wires: Wires) -> Iterator[Option]:
     yield _keyed("object", "filter-buffer", id="heartbeat", netdev="harness-heartbeat", interval=HEARTBEAT_US)
 
 
-def _streams(launch: Launch, wires: Wires) -> Iterator[Option]:
+def _streams(profile: Profile, launch: Launch, wires: Wires) -> Iterator[Option]:
     yield _keyed("chardev", "socket", id="qmp", fd=wires.qmp)
     yield _keyed("mon", None, chardev="qmp", mode="control")
     yield Option("monitor", "none")
@@ -215,13 +230,22 @@ def _streams(launch: Launch, wires: Wires) -> Iterator[Option]:
     yield Option("serial", "chardev:console")
     if wires.control is not None:
         yield _keyed("chardev", "socket", id="control", fd=wires.control)
-        yield Option("serial", "chardev:control")
+        if profile.guest.control == "com2":
+            yield Option("serial", "chardev:control")
+        else:
+            yield _keyed("device", "virtio-serial-pci", id="harness-control")
+            yield _keyed("device", "virtserialport", bus="harness-control.0", chardev="control", name=CONTROL_NAME)
     if wires.proof is not None:
         yield _keyed("chardev", "socket", id="proof", fd=wires.proof)
         # Not by -serial: that would give it COM1's interrupt, and an ISA line has one owner.
         yield _keyed("device", "isa-serial", chardev="proof", iobase=hex(PROOF_PORT), irq=PROOF_IRQ)
     if wires.log is not None:
-        yield Option("d", "cpu_reset")  # says "Triple fault" where there was one; only TCG does
+        if launch.blocks:
+            within = ",".join(f"{span.start:#x}..{span.stop - 1:#x}" for span in launch.blocks)
+            yield Option("dfilter", within)
+        # Each block is told when it is translated, which is once; `exec` would tell each time (14 GB in 200 s).
+        # cpu_reset says "Triple fault" where there was one; only TCG does.
+        yield Option("d", "cpu_reset,in_asm" if launch.blocks else "cpu_reset")
         yield Option("D", f"/dev/fd/{wires.log}")
     if wires.gdb is not None:
         yield _keyed("chardev", "socket", id="gdb", path=wires.gdb, server=True, wait=False)
@@ -256,14 +280,14 @@ def _firmware(profile: Profile, wires: Wires) -> Iterator[Option]:
         yield _drive("pflash", unit=1, format="raw", file=variables)
 
 
-def _kernel(profile: Profile, launch: Launch) -> Iterator[Option]:
+def _kernel(profile: Profile, launch: Launch, wires: Wires) -> Iterator[Option]:
     boot = profile.boot
     free = profile.guest.free_words if launch.clock == "wall" else ""
     words = " ".join(w for w in (boot.cmdline, free, profile.guest.prove_words if launch.prove else "") if w)
     if boot.kernel is not None:
         yield Option("kernel", str(boot.kernel))
     if boot.initrd is not None:
-        yield Option("initrd", str(boot.initrd))
+        yield Option("initrd", str(wires.initrd or boot.initrd))
     if words:
         yield Option("append", words)
 
@@ -273,6 +297,14 @@ def _nics(launch: Launch, wires: Wires) -> Iterator[Option]:
         local: dict[str, Value] = {"local.type": "fd", "local.str": wire}
         yield _keyed("netdev", "dgram", id=f"{nic.id}-wire", **local)
         yield _keyed("device", "virtio-net-pci", netdev=f"{nic.id}-wire", id=nic.id, mac=nic.mac, romfile="")
+
+
+def _ports(launch: Launch, wires: Wires) -> Iterator[Option]:
+    if launch.ports:
+        yield _keyed("device", "virtio-serial-pci", id="harness-ports")
+    for port, wire in zip(launch.ports, wires.ports, strict=True):
+        yield _keyed("chardev", "socket", id=port.name, fd=wire)
+        yield _keyed("device", "virtserialport", bus="harness-ports.0", chardev=port.name, name=port.name)
 
 
 def _ide_places(profile: Profile) -> Iterator[dict[str, Value]]:

@@ -5,6 +5,7 @@ So that it can come up while whoever wants it still imports what it takes to tal
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from harness.targets.esp import copy_esp
 from harness.targets.firmware import copy_sparse, find_firmware
 from harness.targets.needs import require
 from harness.targets.overlays import find_overlays, make_overlays
+from harness.targets.plan import write_with_plan
 from harness.targets.profile import Profile
 from harness.targets.runtime import RunDirectory
 from harness.targets.spawn import Spawned, spawn
@@ -27,6 +29,7 @@ from harness.targets.spawn import Spawned, spawn
 if TYPE_CHECKING:
     from harness.targets.snapshot import Snapshot
 
+_LOG_BUFFER = 1 << 20  # bytes: what everybody may ask for
 _SEND_BUFFER = 212_992  # bytes: what Linux lets everybody ask for, and doubles
 
 
@@ -36,6 +39,7 @@ class PrivateFiles(NamedTuple):
     firmware: tuple[Path, Path] | None = None
     esp: Path | None = None
     disks: Mapping[Path, Path] = MappingProxyType({})  # of a disk with persist = "run"
+    initrd: Path | None = None  # the image's, with the plan behind it
 
 
 class Birth(NamedTuple):
@@ -120,6 +124,7 @@ def copy_files(profile: Profile, directory: Path, snapshot: Snapshot | None = No
     disks = {file: directory / f"disk-{number}" for number, file in enumerate(of_run)}
     code, variables = find_firmware(profile) if boot.shape == "uefi" else (None, None)
     private, esp = directory / "efi-vars.fd", directory / "esp"
+    initrd = directory / "initrd" if boot.plan and boot.initrd is not None else None
     try:
         for number, (file, copy) in enumerate(disks.items()):
             copy_sparse((snapshot and snapshot.disk(number)) or file, copy)
@@ -127,10 +132,15 @@ def copy_files(profile: Profile, directory: Path, snapshot: Snapshot | None = No
             copy_sparse((snapshot and snapshot.variables) or variables, private)
         if boot.esp is not None:
             copy_esp(boot.esp, esp)
+        if initrd is not None and boot.initrd is not None:
+            write_with_plan(boot.initrd, boot.plan, initrd)
     except OSError as error:
         raise LabError(f"cannot copy {error.filename} into {directory}: {error.strerror}") from error
     return PrivateFiles(
-        None if code is None else (code, private), esp if boot.esp is not None else None, MappingProxyType(disks)
+        None if code is None else (code, private),
+        esp if boot.esp is not None else None,
+        MappingProxyType(disks),
+        initrd,
     )
 
 
@@ -177,11 +187,12 @@ def bear(
         else:
             console, console_end = wire()
         control = control_end = proof = proof_end = log = log_end = None
-        if profile.guest.control == "com2":
+        if profile.guest.control_port:
             control, control_end = wire()
         if launch.prove:
             proof, proof_end = wire()
         nics = [for_child(nic.plug()) for nic in launch.nics]
+        ports = [for_child(port.plug()) for port in launch.ports]
         saved = snapshot.path if snapshot is not None else save_in
         overlays = find_overlays(profile, saved) if saved is not None else {}
         served = {}
@@ -192,16 +203,22 @@ def bear(
             log, log_end = os.pipe()
             for_qemu.callback(os.close, log_end)
             on_failure.callback(os.close, log)
+            if launch.blocks:
+                # A line for each instruction: with the usual 64 KiB the guest would wait for us again and again.
+                with suppress(OSError):
+                    fcntl.fcntl(log, fcntl.F_SETPIPE_SZ, _LOG_BUFFER)
         wires = Wires(
             qmp=qmp_end,
             console=console_end,
             control=control_end,
             proof=proof_end,
             nics=tuple(nics),
+            ports=tuple(ports),
             log=log_end,
             gdb=directory / f"gdb-{number}" if launch.gdb else None,
             firmware=files.firmware,
             esp=files.esp,
+            initrd=files.initrd,
             disks=files.disks,
             ram=Ram(saved / "ram", shared=snapshot is None) if saved is not None else None,
             overlays=overlays,

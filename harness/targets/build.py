@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness.errors import UsageError
 from harness.targets.needs import Readiness, built_files, status
@@ -36,22 +37,25 @@ class Built:
     files: tuple[BuiltFile, ...]
 
 
-def build(profile: Profile, *, force: bool = True) -> Built:
+def build(profile: Profile, *, force: bool = True, how: Literal["command", "locked", "update"] = "command") -> Built:
     """Run the profile's build command in its folder, without a shell, with its output on our stderr.
 
     One build of an image runs at a time on a host; a second one waits.
 
+    :param how: which of its commands: the usual one, or one of those that go by a lock file.
     :param force: also run it if everything is fresh once it is our turn.
     :raises UsageError: if there is no command, it cannot be started, it fails, or does not make what the profile names.
     """
-    command = profile.build.command
-    if not command:
+    if not profile.build.command:
         raise UsageError(f"the image {profile.name} has no build command", "give [build] command in its profile")
+    command: tuple[str, ...] = getattr(profile.build, how)
+    if not command:
+        raise UsageError(f"the image {profile.name} has no lock file", f"say how it is built by one: [build] {how}")
     started = time.monotonic()
     with _alone(profile.folder):
         ran = force or status(profile).readiness is not Readiness.READY
         if ran:
-            _run(profile)
+            _run(profile, command)
         absent = [file for file in built_files(profile) if not file.path.exists()]
         if absent:
             raise UsageError(f"the build of {profile.name} succeeded, but there is still no {absent[0].path}")
@@ -59,8 +63,7 @@ def build(profile: Profile, *, force: bool = True) -> Built:
     return Built(ran, time.monotonic() - started, files)
 
 
-def _run(profile: Profile) -> None:
-    command = profile.build.command
+def _run(profile: Profile, command: tuple[str, ...]) -> None:
     sys.stderr.flush()
     try:
         done = subprocess.run(command, cwd=profile.folder, stdin=subprocess.DEVNULL, stdout=2, check=False)  # 2: stderr

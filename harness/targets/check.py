@@ -36,6 +36,11 @@ def _boot(profile: Profile) -> Iterator[Problem]:
         yield Problem(("machine",), "the key 'bios' is missing in [machine]: shape 'firmware' boots what it names")
     if boot.shape == "uefi" and machine.bios is not None:
         yield Problem(("machine", "bios"), "machine.bios: shape 'uefi' has firmware of its own (boot.firmware_code)")
+    if boot.plan and (not profile.clock.plan or (boot.shape == "kernel" and boot.initrd is None)):
+        yield Problem(("boot", "plan"), "boot.plan: the image takes none (clock.plan = true and an initrd say so)")
+    for command in boot.plan:
+        if not command.isprintable() or not command.isascii():
+            yield Problem(("boot", "plan"), f"boot.plan: {command!r} is no control command: printable ASCII is")
     if boot.shape in {"disk", "cdrom"} and machine.arch == "aarch64" and machine.bios is None:
         yield Problem(("boot", "shape"), f"boot.shape: aarch64 boots a {boot.shape} through firmware: use shape 'uefi'")
 
@@ -50,7 +55,7 @@ def _machine(profile: Profile) -> Iterator[Problem]:
             yield Problem(("machine", key), f"machine.{key}: should be {low} to {high}, not {value}")
     if not 0 <= clock.shift <= 10:  # QEMU's own bound
         yield Problem(("clock", "shift"), f"clock.shift: should be 0 to 10, not {clock.shift}")
-    if clock.default == "virtual" and machine.cpus != 1:
+    if profile.default_clock == "virtual" and machine.cpus != 1:
         yield Problem(("machine", "cpus"), "machine.cpus: a guest on the virtual clock (rendezvous, plan) has one CPU")
     if machine.arch == "aarch64":
         if machine.type in {"q35", "pc"}:
@@ -58,7 +63,7 @@ def _machine(profile: Profile) -> Iterator[Problem]:
         if guest.exit_device:
             yield Problem(("guest", "exit_device"), "guest.exit_device: isa-debug-exit is a device of x86_64")
         if guest.control == "com2":
-            yield Problem(("guest", "control"), "guest.control: virt has one serial port: use 'inline'")
+            yield Problem(("guest", "control"), "guest.control: virt has one serial port: use 'virtserial' or 'inline'")
 
 
 def _disks(profile: Profile) -> Iterator[Problem]:

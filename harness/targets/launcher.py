@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,10 @@ class Life:
         return text.rfind(b"Triple fault") > text.rfind(b"CPU Reset")
 
 
-async def come_up(birth: Birth, session: QmpSession) -> Life:
+async def come_up(birth: Birth, session: QmpSession, on_log: Callable[[bytes], None] | None = None) -> Life:
     """Connect *session* to the machine that was started, and take over all that belongs to it.
+
+    :param on_log: gets QEMU's log as it comes.
 
     :raises StartupError: if QEMU refused.
     :raises LabError: if the host could not.
@@ -84,7 +87,7 @@ async def come_up(birth: Birth, session: QmpSession) -> Life:
             proof = SocketPort(birth.proof, "the proof port")
             on_failure.push_async_callback(proof.close)
         if birth.log is not None:
-            log = Tail(birth.log)
+            log = Tail(birth.log, on_data=on_log)
             on_failure.callback(log.close)
         try:
             await session.connect(birth.qmp, child.pid)

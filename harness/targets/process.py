@@ -20,11 +20,12 @@ TAIL = 16 * 1024  # bytes of output that are kept; QEMU's complaints are a line 
 class Tail:
     """The last bytes of a pipe that is always drained."""
 
-    def __init__(self, descriptor: int, limit: int = TAIL) -> None:
+    def __init__(self, descriptor: int, limit: int = TAIL, on_data: Callable[[bytes], None] | None = None) -> None:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._limit = limit
         self._data = bytearray()
+        self._on_data = on_data
         asyncio.get_running_loop().add_reader(descriptor, self.pull)
 
     def pull(self) -> bytes:
@@ -39,6 +40,8 @@ class Tail:
             if not piece:
                 self.close()
                 break
+            if self._on_data is not None:
+                self._on_data(piece)
             self._data += piece
             del self._data[: -self._limit]
         return bytes(self._data)

@@ -37,6 +37,7 @@ class Boot:
     kernel: Path | None = None  # PVH or multiboot ELF, bzImage, or what the architecture's -kernel takes
     initrd: Path | None = None
     cmdline: str = ""
+    plan: tuple[str, ...] = ()  # control commands that the guest carries out by itself before it waits for us
     symbols: Path | None = None  # unstripped ELF that names the guest's addresses; default: the kernel, if it is ELF
     disk: Disk | None = None
     cdrom: Path | None = None
@@ -47,7 +48,7 @@ class Boot:
 
 SHAPE_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     # shape: keys that it needs, keys that it may have
-    "kernel": (frozenset({"kernel"}), frozenset({"initrd", "cmdline"})),
+    "kernel": (frozenset({"kernel"}), frozenset({"initrd", "cmdline", "plan"})),
     "disk": (frozenset({"disk"}), frozenset()),
     "cdrom": (frozenset({"cdrom"}), frozenset({"disk"})),
     "uefi": (frozenset(), frozenset({"disk", "cdrom", "esp", "firmware_code", "firmware_vars"})),
@@ -74,17 +75,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Which clocks the image can run on; `virtual` is the default only where the guest has a rendezvous or a plan."""
+    """How the image can run on the virtual clock."""
 
     __pydantic_config__: ClassVar = _STRICT
     rendezvous: bool = False
-    plan: bool = False
+    plan: bool = False  # the guest takes `boot.plan`
     shift: int = 1  # 2^shift ns per instruction
     rtc: str = "2024-01-01T00:00:00"
-
-    @property
-    def default(self) -> Literal["virtual", "wall"]:
-        return "virtual" if self.rendezvous or self.plan else "wall"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +89,11 @@ class Guest:
     """What the guest inside promises: none of it is needed to boot and watch it."""
 
     __pydantic_config__: ClassVar = _STRICT
-    control: Literal["none", "com2", "inline"] = "none"
+    control: Literal["none", "com2", "virtserial", "inline"] = "none"
     ready: str = ""  # pattern after which it may be spoken to
     display: bool = True  # whether it has a screen (adds stdvga / ramfb unless `devices` names one)
     identity: bool = False  # whether frames carry the identity strip
-    oracle: Literal["none", "reference"] = "none"  # which scene model can compute its frames
+    oracle: Literal["none", "reference", "clients"] = "none"  # which model knows its scene: all of it, or its clients
     input: bool = True
     confirm_key: str = ""  # marker pattern that confirms one delivered key event; empty: unconfirmed
     confirm_pointer: str = ""
@@ -107,6 +104,11 @@ class Guest:
     free_words: str = ""  # kernel command line words added in the wall clock
     prove_words: str = ""  # words that turn on the proof rendezvous on COM3 (docs/protocol.md); empty: it has none
 
+    @property
+    def control_port(self) -> bool:
+        """Whether control frames have a port of their own."""
+        return self.control in {"com2", "virtserial"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
@@ -114,6 +116,8 @@ class Build:
 
     __pydantic_config__: ClassVar = _STRICT
     command: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()  # builds of exactly what the lock file names, or fails
+    update: tuple[str, ...] = ()  # builds of what is current, and writes the lock file anew
     inputs: tuple[str, ...] = ()  # globs in the image's folder: what it is made from, for "is it stale"
     packages: tuple[str, ...] = ()  # Debian packages with the files it takes from the host
 
@@ -132,3 +136,12 @@ class Profile:
     guest: Guest = field(default_factory=Guest)
     build: Build = field(default_factory=Build)
     folder: Path = Path()  # set by the loader: where the profile file lies
+
+    @property
+    def self_paced(self) -> bool:
+        """Whether all that is done to the guest can be done at instants of its own: it has a rendezvous, or a plan."""
+        return self.clock.rendezvous or bool(self.boot.plan)
+
+    @property
+    def default_clock(self) -> Literal["virtual", "wall"]:
+        return "virtual" if self.self_paced else "wall"

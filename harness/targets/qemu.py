@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -60,7 +60,7 @@ class QemuTarget:
         self.launch = launch or Launch()
         self._head_start = head_start
         self._console = LifePort()
-        self._control = LifePort() if profile.guest.control == "com2" else None
+        self._control = LifePort() if profile.guest.control_port else None
         self._proof = LifePort() if self.launch.prove else None
         self._session: QmpSession | None = None
         self._resetter: Resetter | None = None
@@ -76,6 +76,7 @@ class QemuTarget:
         self._relaunching = False
         self._shutdown_reason: str | None = None
         self._baseline: HostSample | None = None
+        self._on_log: Callable[[bytes], None] | None = None
         self.debugger: Debugger | None = None
         """Our own place at the gdbstub, where the run wants one; the launch has to ask for it."""
 
@@ -157,6 +158,16 @@ class QemuTarget:
         for port in (self._console, self._control):
             if port is not None:
                 port.pacer = Pacer(self._qmp, self.profile.clock.shift)
+
+    def log_blocks(self, within: Sequence[range], on_log: Callable[[bytes], None]) -> None:
+        """Before the start: have *on_log* get QEMU's log, with the code *within* as it is translated.
+
+        :raises UsageError: if nothing is translated: with KVM the CPU itself runs the code.
+        """
+        if self.launch.accel == "kvm":
+            raise UsageError("coverage is what QEMU translates, and with KVM it translates nothing", "use --accel tcg")
+        self.launch = replace(self.launch, accel="tcg", blocks=tuple(within))
+        self._on_log = on_log
 
     async def start(self, journal: Journal) -> None:
         """Start QEMU paused, with QMP negotiated. Writes `target.start`.
@@ -342,7 +353,7 @@ class QemuTarget:
         if self._directory is None:
             raise TargetLost(f"the target {self.name} has been stopped")
         self._lives += 1
-        life = await come_up(birth, qmp)
+        life = await come_up(birth, qmp, self._on_log)
         snapshot = self.snapshot if self._lives == 1 else None  # a relaunch boots
         begins_with: dict[str, Any] = {} if snapshot is None else {"snapshot": snapshot.evidence()}
         self._life = life
@@ -387,6 +398,8 @@ class QemuTarget:
         """Wait for the end of *life*; after it every event, log line and byte that it produced has been taken in."""
         await life.child.wait()
         await self._qmp().wait_closed()
+        if life.log is not None:
+            life.log.pull()  # what it still told is in the pipe
         if isinstance(life.console, FilePair):
             life.console.finish()
         if not self._relaunching:

@@ -1,51 +1,24 @@
-"""A board behind a serial port: its console on a pyserial URL, its power by commands of the user's."""
+"""A board behind a serial port: its console on a pyserial URL; power, image and screen by the user's commands."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-from harness.console.safe import safe
+from harness.boards.commands import run_command
+from harness.boards.loader import LoaderDialogue
+from harness.boards.lock import PortLock, command_line, holder_of
+from harness.boards.model import Board, Power, read_board
 from harness.console.serial_port import SerialPort
 from harness.errors import LabError, TargetLost, UsageError
 from harness.evidence.journal import Journal
 from harness.targets.base import Capability, TargetExit
-from harness.targets.process import ChildProcess
 from harness.targets.profile import Profile
 from harness.timeouts import host
-from harness.toml import Problem, load_toml, refuse, validate
 
-_STRICT = {"extra": "forbid"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Power:
-    """Commands, as lists of words (no shell runs them), that switch the board; empty: the harness cannot."""
-
-    __pydantic_config__: ClassVar = _STRICT
-    on: tuple[str, ...] = ()
-    off: tuple[str, ...] = ()
-    reset: tuple[str, ...] = ()
-    timeout: float = 30.0  # seconds that one of them may take; a network power switch answers in two
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """A board and how to reach it; the schema of a board's TOML file."""
-
-    __pydantic_config__: ClassVar = _STRICT
-    version: Literal[1] = 1
-    name: str
-    url: str  # /dev/ttyUSB0, rfc2217://host:port, socket://host:port
-    control_url: str = ""  # a port of its own for the control channel
-    baud: int = 115200
-    flow: Literal["none", "rtscts", "xonxoff"] = "none"
-    pacing: float = 0.0  # seconds between two bytes sent, for a UART without a FIFO
-    reattach: float = 0.0  # seconds to wait for a port that went away; 0: the run is over
-    power: Power = field(default_factory=Power)
+__all__ = ["Board", "BoardPort", "Power", "SerialTarget", "load_board"]
 
 
 def load_board(path: Path, profile: Profile) -> SerialTarget:
@@ -53,32 +26,33 @@ def load_board(path: Path, profile: Profile) -> SerialTarget:
 
     :raises UsageError: listing everything wrong with it as `file:line: message`.
     """
-    from pydantic import TypeAdapter
-
-    document = load_toml(path)
-    board = validate(TypeAdapter(Board), path, document)
-    wrong = [
-        Problem(place, f"{'.'.join(map(str, place))}: should be more than 0, not {value}")
-        for place, value in ((("baud",), board.baud), (("power", "timeout"), board.power.timeout))
-        if value <= 0
-    ]
-    not_negative = (("pacing", board.pacing), ("reattach", board.reattach))
-    wrong += [Problem((key,), f"{key}: should not be less than 0") for key, value in not_negative if value < 0]
-    if bool(board.power.on) != bool(board.power.off):
-        wrong.append(Problem(("power",), "on and off belong together: give both or none"))
-    if wrong:
-        raise refuse(path, document.locate, wrong)
-    return SerialTarget(board, profile)
+    return SerialTarget(read_board(path), profile)
 
 
 class BoardPort:
-    """A serial port that may go away and come back within the board's patience; the journal says when it did."""
+    """A serial port that may go away and come back within the board's patience; the journal says when it did.
 
-    def __init__(self, board: Board, url: str, journal: Journal, on_gone: Callable[[], None]) -> None:
+    :param talks: the boot loader's dialogue, on the console.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        url: str,
+        journal: Journal,
+        on_gone: Callable[[], None],
+        talks: LoaderDialogue | None = None,
+    ) -> None:
+        self.heard = asyncio.Event()  # a byte came since it was last cleared
+        self.lost: TargetLost | None = None  # it went away for good
         self._port = SerialPort(url, baud=board.baud, flow=board.flow, pacing_s=board.pacing)
         self._patience = board.reattach
+        self._mending = asyncio.Lock()  # reader and writer both see that it went away
+        self._lives = 0  # times that it came back
+        self._away = self._closed = False
         self._journal = journal
         self._on_gone = on_gone
+        self._talks = talks
 
     async def open(self) -> None:
         await self._port.open()
@@ -89,30 +63,65 @@ class BoardPort:
         :raises TargetLost: if the port went away and did not come back.
         """
         while True:
+            life = self._lives
             try:
-                return await self._port.read()
+                data = await self._port.read()
             except TargetLost as error:
-                await self._come_back(error)
+                await self._come_back(error, life)
+                continue
+            if data:
+                self.heard.set()
+                await self._answer(data)
+            return data
 
-    async def _come_back(self, lost: TargetLost) -> None:
-        self._journal.append("port.lost", port=self._port.name, what=lost.what)
-        try:
-            if self._patience <= 0:
+    async def _answer(self, data: bytes) -> None:
+        for number, exchange in self._talks.feed(data) if self._talks is not None else ():
+            self._journal.append("loader", exchange=number, expect=exchange.expect)
+            self._journal.append("console.send", text=exchange.send)
+            await self._port.write(exchange.send.encode())
+
+    async def _come_back(self, lost: TargetLost, life: int) -> None:
+        """Wait until the port is back, unless it came back since *life*."""
+        async with self._mending:
+            if self.lost is not None or self._closed:
+                raise self.lost or lost
+            if life != self._lives:
+                return
+            if not self._away:
+                self._away = True
+                self._journal.append("port.lost", port=self._port.name, what=lost.what)
+            try:
+                if self._patience <= 0:
+                    raise lost
+                await self._port.reattach(host(self._patience))
+            except TargetLost as error:
+                self.lost = error
+                self._on_gone()
+                raise
+            if self._closed:  # meanwhile
+                await self._port.close()
                 raise lost
-            await self._port.reattach(host(self._patience))
-        except TargetLost:
-            self._on_gone()
-            raise
-        self._journal.append("port.back", port=self._port.name)
+            self._away = False
+            self._lives += 1
+            self._journal.append("port.back", port=self._port.name)
 
     async def write(self, data: bytes) -> None:
-        """:raises TargetLost: while the port is away."""
-        await self._port.write(data)
+        """Send *data*; over a port that went away, once it is back, from its first byte again.
+
+        :raises TargetLost: if the port went away and did not come back.
+        """
+        while True:
+            life = self._lives
+            try:
+                return await self._port.write(data)
+            except TargetLost as error:
+                await self._come_back(error, life)
 
     def unread(self) -> int:
         return self._port.unread()
 
     async def close(self) -> None:
+        self._closed = True
         await self._port.close()
 
 
@@ -125,7 +134,10 @@ class SerialTarget:
         self._journal: Journal | None = None
         self._console: BoardPort | None = None
         self._control: BoardPort | None = None
+        self._loader = LoaderDialogue(board.loader)
+        self._locks: list[PortLock] = []
         self._over = asyncio.Event()
+        self._reviving: asyncio.Task[None] | None = None
         self._powered = False
         self._asked = False
 
@@ -141,6 +153,7 @@ class SerialTarget:
             Capability.CONTROL: self.profile.guest.control == "inline" or bool(self.board.control_url),
             Capability.POWER: bool(power.reset or power.off),
             Capability.RELAUNCH: bool(power.off),
+            Capability.SCREEN: bool(self.board.capture.command),
         }
         return frozenset(capability for capability, there in wanted.items() if there)
 
@@ -157,7 +170,7 @@ class SerialTarget:
 
     @property
     def proof(self) -> None:
-        """A board's screen cannot be looked at."""
+        """No board stands still after a frame."""
         return None
 
     @property
@@ -169,25 +182,42 @@ class SerialTarget:
         return {"console": self.board.url}
 
     async def start(self, journal: Journal) -> None:
-        """Open the ports; the board stays as it is until `go`. Writes `target.start`.
+        """Lock and open the ports and deploy the image; the board is switched on by `go`. Writes `target.start`.
 
-        :raises UsageError: if a URL or a setting makes no sense.
-        :raises LabError: if a port is missing or taken.
+        :raises UsageError: if a URL or a setting makes no sense, or a deployment wants a file that the image has not.
+        :raises LabError: if a port is missing or taken, or a deployment command fails.
         """
         self._journal = journal
         board = self.board
-        self._console = BoardPort(board, board.url, journal, self._over.set)
-        await self._console.open()
-        if board.control_url:
-            self._control = BoardPort(board, board.control_url, journal, self._over.set)
-            await self._control.open()
-        journal.append("target.start", target="serial", url=board.url, baud=board.baud, control_url=board.control_url)
+        deployed = self._filled_in()
+        try:
+            for url in filter(None, (board.url, board.control_url)):
+                self._lock(url, journal)
+            self._console = BoardPort(board, board.url, journal, self._over.set, self._loader)
+            await self._open(self._console, board.url)
+            if board.control_url:
+                self._control = BoardPort(board, board.control_url, journal, self._over.set)
+                await self._open(self._control, board.control_url)
+            for number, command in enumerate(deployed, 1):
+                await run_command(journal, "deploy", command, board.deploy.timeout, f"{number} of {len(deployed)}")
+        except BaseException:
+            await self._give_back()
+            raise
+        journal.append(
+            "target.start",
+            target="serial",
+            url=board.url,
+            baud=board.baud,
+            control_url=board.control_url,
+            lossless=board.lossless,
+        )
 
     async def go(self) -> None:
         """Power the board on, where the harness can.
 
         :raises LabError: if the command fails.
         """
+        self._begin()
         await self._power("on", self.board.power.on)
         self._powered = True
 
@@ -198,6 +228,7 @@ class SerialTarget:
         :raises LabError: if a command fails.
         """
         if self.board.power.reset:
+            self._begin()
             await self._power("reset", self.board.power.reset)
         else:
             await self.relaunch()
@@ -208,27 +239,30 @@ class SerialTarget:
         :raises UsageError: if it has no commands for that.
         :raises LabError: if a command fails.
         """
-        power = self.board.power
-        if not power.off:
+        if not self.board.power.off:
             raise UsageError(f"the board {self.name} cannot be powered off and on", "give [power] on and off for it")
-        await self._power("off", power.off)
-        await self._power("on", power.on)
+        self._begin()
+        await self._cycle()
 
     async def postmortem(self) -> Mapping[str, Any]:
         """Nothing of a board can be seen but its console."""
-        return {}
+        return {"loader_waits_for": self._loader.waiting} if self._loader.waiting else {}
 
     async def wait_exit(self) -> TargetExit:
         """Return once the port is gone for good, or the run was stopped."""
         if self._console is None:
             raise UsageError(f"the board {self.name} has not been started")
         await self._over.wait()
-        return TargetExit(None, asked=self._asked)
+        lost = next((port.lost for port in (self._console, self._control) if port is not None and port.lost), None)
+        return TargetExit(None, asked=self._asked, stderr=lost.what if lost is not None else "")
 
     async def stop(self) -> TargetExit:
         """Power the board off, where the harness powered it on, and give the ports back. Calling it twice is fine."""
         self._asked = self._asked or not self._over.is_set()
         self._over.set()
+        if self._reviving is not None:
+            self._reviving.cancel()
+            await asyncio.gather(self._reviving, return_exceptions=True)
         try:
             if self._powered:
                 self._powered = False
@@ -237,25 +271,89 @@ class SerialTarget:
             if self._journal is not None:
                 self._journal.append("note", text=f"the board stayed on: {error.what}")
         finally:
-            for port in (self._console, self._control):
-                if port is not None:
-                    await port.close()
+            await self._give_back()
         return TargetExit(None, asked=self._asked)
 
-    async def _power(self, what: str, command: Sequence[str]) -> None:
-        if not command:
-            return
-        if self._journal is not None:
-            self._journal.append("power", what=what, argv=list(command))
-        child = ChildProcess.spawn(command)
-        limit = self.board.power.timeout
+    # ---- inside ------------------------------------------------------------------------------------------------------
+
+    def _filled_in(self) -> list[list[str]]:
+        """The deployment commands with the image's files in them."""
+        boot = self.profile.boot
+        files = {
+            "kernel": boot.kernel,
+            "initrd": boot.initrd,
+            "disk": boot.disk.file if boot.disk is not None else None,
+            "cdrom": boot.cdrom,
+            "esp": boot.esp,
+        }
+        words = {name: str(path.absolute()) for name, path in files.items() if path is not None}
+        if words:
+            words["image"] = next(words[name] for name in ("kernel", "disk", "cdrom", "esp", "initrd") if name in words)
+        words["cmdline"] = boot.cmdline
         try:
-            async with asyncio.timeout(host(limit)):
-                code = await child.wait()
-        except TimeoutError as error:
-            raise LabError(f"the power command {command[0]} ({what}) did not end within {limit:g} s") from error
-        finally:
-            await child.end()
-        if code != 0:
-            said = safe(child.output, 2000, newlines=True) or "it said nothing"
-            raise LabError(f"the power command {command[0]} ({what}) failed with status {code}: {said}")
+            return [[word.format(**words) for word in command] for command in self.board.deploy.commands]
+        except KeyError as error:
+            raise UsageError(
+                f"the board {self.name} deploys {{{error.args[0]}}}, and the image {self.profile.name} has none",
+                f"it has {', '.join(sorted(words))}",
+            ) from error
+
+    def _lock(self, url: str, journal: Journal) -> None:
+        lock = PortLock.take(url, command_line())
+        self._locks.append(lock)
+        if lock.stale is not None:
+            journal.append("note", text=f"{lock.stale} ended without giving back {url}")
+
+    async def _open(self, port: BoardPort, url: str) -> None:
+        try:
+            await port.open()
+        except LabError as error:
+            holder = holder_of(url) if "lock" in error.what else None
+            if holder is None:
+                raise
+            raise LabError(f"the port {url} is in use by {holder}", "end that program, or take another port") from error
+
+    def _begin(self) -> None:
+        """The board is about to start: its boot loader may be talked to, and it should say something."""
+        self._loader.restart()
+        if self.board.power.dead > 0 and self._console is not None:
+            self._console.heard.clear()
+            if self._reviving is not None:
+                self._reviving.cancel()
+            self._reviving = asyncio.create_task(self._revive(self._console.heard), name="revive")
+
+    async def _revive(self, heard: asyncio.Event) -> None:
+        """Cycle the power of a board that stays silent. What it costs is a step's time: the step's deadline stands."""
+        power = self.board.power
+        for attempt in range(1, power.tries + 1):
+            try:
+                async with asyncio.timeout(host(power.dead)):
+                    await heard.wait()
+            except TimeoutError:
+                if self._journal is not None:
+                    self._journal.append("board.dead", seconds=power.dead, attempt=attempt)
+                self._loader.restart()
+                try:
+                    await self._cycle()
+                except LabError as error:
+                    if self._journal is not None:
+                        self._journal.append("lab.error", cause="power", what=error.what)
+                    return
+            else:
+                return
+
+    async def _cycle(self) -> None:
+        await self._power("off", self.board.power.off)
+        await self._power("on", self.board.power.on)
+
+    async def _give_back(self) -> None:
+        for port in (self._console, self._control):
+            if port is not None:
+                await port.close()
+        for lock in self._locks:
+            lock.release()
+        self._locks.clear()
+
+    async def _power(self, what: str, command: tuple[str, ...]) -> None:
+        if command:
+            await run_command(self._journal, "power", command, self.board.power.timeout, what)

@@ -38,7 +38,7 @@ def snapshot_key(profile: Profile, launch: Launch, point: str) -> str:
     wires = Wires(
         qmp=0,
         console=Path("console") if launch.clock == "virtual" else 0,
-        control=0 if profile.guest.control == "com2" else None,
+        control=0 if profile.guest.control_port else None,
         proof=0 if launch.prove else None,
         firmware=firmware,
     )
@@ -46,6 +46,8 @@ def snapshot_key(profile: Profile, launch: Launch, point: str) -> str:
     program = shutil.which(argv[0])
     files = [file.path for file in named_files(profile)] + list(firmware or ())
     parts: list[Any] = [FORMAT, point, argv, program and _place(Path(program)), [_described(file) for file in files]]
+    if profile.boot.plan:
+        parts.append(profile.boot.plan)
     if launch.accel == "kvm":  # the CPU is the host's
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -20,6 +21,16 @@ class Source(NamedTuple):
     file: str
     line: int
     inlined: bool = False
+
+
+class LineRow(NamedTuple):
+    """Code from `low` up to `high` was made from `line`; `statement`: it may begin a statement there."""
+
+    low: int
+    high: int
+    file: str
+    line: int
+    statement: bool
 
 
 class Dwarf:
@@ -64,6 +75,33 @@ class Dwarf:
             return [] if unit is None else self._places(unit, address)
         except Exception:  # pyelftools raises many kinds for damaged files; the symbol's name is still there
             return []
+
+    def rows(self) -> Iterator[LineRow]:
+        """The line tables of all units; of a damaged one what comes before the damage."""
+        for unit in self.info.iter_CUs() if self.info is not None else ():
+            with suppress(Exception):  # pyelftools raises many kinds for damaged files
+                yield from self._rows(unit)
+
+    def _rows(self, unit: Any) -> Iterator[LineRow]:
+        program = self.info.line_program_for_CU(unit)
+        files: dict[int, str] = {}
+        same: list[Any] = []  # of one address: where optimised statements begin together, the code is that of each
+        for entry in program.get_entries() if program is not None else ():
+            state = entry.state
+            if state is None:
+                continue
+            if same and state.address != same[0].address:
+                for row in same if state.address > same[0].address else ():
+                    file = files.get(row.file)
+                    if file is None:
+                        file = files[row.file] = self._file(unit, row.file)
+                    if row.line:
+                        yield LineRow(row.address, state.address, file, row.line, bool(row.is_stmt))
+                same = []
+            if state.end_sequence:
+                same = []
+            else:
+                same.append(state)
 
     def _places(self, unit: Any, address: int) -> list[Source]:
         file, line = self._line(unit, address)

@@ -30,7 +30,7 @@ class Triage:
     cpus: list[dict[str, Any]] = field(default_factory=list)
     last_serial: str = ""
     last_good_frame: dict[str, Any] | None = None
-    memory_dump: str = ""
+    memory_dump: str = ""  # a file of the bundle
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -17,7 +17,7 @@ BUILT_IN = Path(__file__).parent / "rules.toml"
 LINES = 80  # of a block, unless its rule says otherwise
 _MOST_LINES = 400
 _FOLLOWS = ("", "crash", "any")
-_HEAD = frozenset({"version", "prefixes", "skip", "trace", "registers", "rule"})
+_HEAD = frozenset({"version", "deaths", "prefixes", "skip", "trace", "registers", "rule"})
 _RULE = {
     "name": str,
     "kind": str,
@@ -95,6 +95,23 @@ class Rules:
         return self.skipped.fullmatch(function) is not None
 
 
+def deaths(file: Path) -> tuple[str, ...]:
+    """The regular expressions by which the judge is to know a death, out of a user's *file*.
+
+    :raises UsageError: naming what is wrong in the file, be it there or elsewhere.
+    """
+    return tuple(_read(file)["deaths"])
+
+
+def built_in_deaths() -> tuple[str, ...]:
+    """Those of the built-in rules.
+
+    Every run asks for them, so only the lists are read: the rules behind them take ten times as long.
+    """
+    head = BUILT_IN.read_text(encoding="utf-8").partition("\n[[rule]]")[0]
+    return tuple(tomllib.loads(head)["deaths"])
+
+
 def _read(file: Path) -> dict[str, list[Any]]:
     try:
         with file.open("rb") as stream:
@@ -107,7 +124,7 @@ def _read(file: Path) -> dict[str, list[Any]]:
         raise UsageError(f"{file}: version is missing or not 1", "begin the file with version = 1")
     _known(data, _HEAD, str(file))
     out: dict[str, list[Any]] = {}
-    for key in ("prefixes", "skip", "registers", "trace"):
+    for key in ("deaths", "prefixes", "skip", "registers", "trace"):
         words = data.get(key, [])
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise UsageError(f"{file}: {key} is not a list of regular expressions")

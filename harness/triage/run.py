@@ -79,6 +79,8 @@ def triage_bundle(
         if not any(frame.function for frame in frames) and crash is not None and crash.trace:
             frames, source = of_text(crash.trace, program), "call trace"
         said = _said(first, known, crash)
+        if sample.get("qmp_answered") is False:
+            notes.append("QEMU did not answer after the end: no registers, no stack")
         found = classify(first.cause if first is not None else "", crash, sample, said=said, received=size)
         where = _where(found.kind, crash, frames, program, known)
     return Triage(
@@ -94,7 +96,7 @@ def triage_bundle(
         cpus=list(machine.get("cpus", []))[:64] if isinstance(machine.get("cpus"), list) else [],
         last_serial=tail,
         last_good_frame=_last_good_frame(verdict),
-        memory_dump=str(bundle.path / dump) if dump else "",
+        memory_dump=dump,
         notes=notes,
     )
 

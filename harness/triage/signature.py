@@ -6,7 +6,7 @@ import hashlib
 import re
 
 _CLONE = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv)(?:\.\d+)*)+$")
-_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
+_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$|17h[0-9a-f]{16}(?=E$)")  # demangled or not; another in each build
 _VARYING = (
     (re.compile(r"\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?"), ""),  # offsets in functions
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "HEX"),

@@ -15,9 +15,10 @@ SECTIONS = {
     "frames": ("benchmarks.frames", 100, 10),
     "proof": ("benchmarks.proof", 20, 2),
     "warm": ("benchmarks.warm", 8, 2),
+    "weston": ("benchmarks.weston", 5, 1),
 }
 """Name: module, size of a whole measurement, size with --quick (pairs, markers, megabytes, thousands of markers,
-frames, guest seconds)."""
+frames, guest seconds, rounds)."""
 
 
 def main() -> int:

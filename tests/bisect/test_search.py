@@ -143,24 +143,35 @@ def _histories(count: int, rate: Callable[[int], Rate], most: int = 120) -> list
     return found
 
 
-@pytest.mark.long
-def test_98_of_100_histories_with_80_percent_hits_and_20_percent_false_alarms_are_right_in_120_runs() -> None:
-    found = _histories(100, lambda culprit: step(culprit, 0.8, 0.2))
-    right = [result.kind is Kind.CULPRIT and result.commits == (culprit,) for culprit, result, _ in found]
-    assert sum(right) >= 98
+@pytest.mark.parametrize(("count", "least"), [(10, 9), pytest.param(100, 98, marks=pytest.mark.long)])
+def test_histories_with_80_percent_hits_and_20_percent_false_alarms_are_right_in_120_runs(
+    count: int, least: int
+) -> None:
+    found = _histories(count, lambda culprit: step(culprit, 0.8, 0.2))
+    called = [(culprit, result) for culprit, result, _ in found if result.kind is Kind.CULPRIT]
+    assert sum(result.commits == (culprit,) for culprit, result in called) >= least
+    assert all(result.posterior >= ENOUGH for _, result in called)
     assert max(runs for _, _, runs in found) <= 120
 
 
-@pytest.mark.long
+@pytest.mark.parametrize(("count", "least"), [(8, 7), pytest.param(100, 95, marks=pytest.mark.long)])
 @pytest.mark.parametrize("level", [0.3, 0.5, 0.8])
-def test_95_of_100_pure_flakes_are_called_flakes(level: float) -> None:
-    found = _histories(100, lambda _: lambda _: level)
-    assert sum(result.kind is Kind.FLAKE for _, result, _ in found) >= 95
+def test_pure_flakes_are_called_flakes_in_120_runs(level: float, count: int, least: int) -> None:
+    found = _histories(count, lambda _: lambda _: level)
+    assert sum(result.kind is Kind.FLAKE for _, result, _ in found) >= least
 
 
-def test_a_rare_defect_without_false_alarms_is_found_too() -> None:
-    found = _histories(10, lambda culprit: step(culprit, 0.5, 0.0), most=300)
-    assert [result.commits for _, result, _ in found] == [(culprit,) for culprit, _, _ in found]
+def test_a_defect_in_half_of_the_runs_without_false_alarms_is_found_too() -> None:
+    found = _histories(6, lambda culprit: step(culprit, 0.5, 0.0), most=300)
+    assert sum(result.commits == (culprit,) for culprit, result, _ in found) >= 5
+
+
+def test_a_defect_that_came_and_went_and_came_with_equal_images_leaves_a_culprit() -> None:
+    search = Search(Line(4), reproducible=False)
+    search.same(0, 2)
+    search.same(1, 4)  # together they would acquit every commit
+    assert np.isfinite(search.posterior()).all()
+    assert search.posterior()[:4].sum() > 0
 
 
 def test_what_begins_with_time_and_not_with_a_commit_is_the_environment() -> None:

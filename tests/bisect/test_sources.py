@@ -121,6 +121,80 @@ def test_what_one_build_left_is_not_taken_for_the_image_of_the_next(repository: 
     history.close()
 
 
+def test_a_build_whose_image_was_torn_afterwards_is_made_again(repository: Repository) -> None:
+    first = repository.commit({"source.txt": "one"})
+    repository.commit({"source.txt": "two"})
+    image = repository.history(first).image(0)
+    assert image.file is not None
+    image.file.write_text("on")  # what a host that lost its power may leave
+    history = repository.history(first)
+    assert history.image(0) == image
+    assert image.file.read_text() == "one"
+    history.close()
+
+
+def test_no_build_is_begun_behind_the_end_of_a_search(repository: Repository) -> None:
+    first = repository.commit({"source.txt": "one"})
+    repository.commit({"source.txt": "two"})
+    history = repository.history(first, build="sleep 600")
+    history.stop()
+    assert history.image(1).reason == "the build failed (signal 9)"
+    history.close()
+
+
+@pytest.mark.parametrize("output", ["/boot/kernel.elf", "../kernel.elf"])
+def test_an_output_that_is_not_in_the_worktree_is_refused(repository: Repository, output: str) -> None:
+    first = repository.commit({"source.txt": "one"})
+    repository.commit({"source.txt": "two"})
+    with pytest.raises(UsageError, match="not in the worktree"):
+        repository.history(first, output=Path(output))
+
+
+def test_what_is_unusual_about_a_repository_does_not_matter(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = repository.commit({"source.txt": "one"})
+    repository.commit({"source.txt": "two"}, "a line\u2028that \x0cgoes on")
+    repository.git("config", "log.showSignature", "true")
+    hook = repository.folder / ".git/hooks/post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f'#!/bin/sh\ntouch "{tmp_path}/hooked"\n')
+    hook.chmod(0o755)
+    before = repository.git("status", "--porcelain", "--branch")
+    for name, value in (("GIT_DIR", ".git"), ("GIT_INDEX_FILE", ".git/index"), ("GIT_WORK_TREE", ".")):
+        monkeypatch.setenv(name, value)  # as git does for its hooks
+    monkeypatch.chdir(repository.folder)
+    history = repository.history(first)
+    assert [title.partition(" ")[2] for title in history.titles] == ["change", "a line\u2028that \x0cgoes on"]
+    built = history.image(1).file
+    assert built is not None
+    assert built.read_text() == "two"
+    history.close()
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
+        monkeypatch.delenv(name)
+    assert repository.git("status", "--porcelain", "--branch") == before
+    assert not (tmp_path / "hooked").exists()
+
+
+@pytest.mark.parametrize("harm", ["lock", "half"])
+def test_a_worktree_that_an_interruption_left_is_made_anew(repository: Repository, harm: str) -> None:
+    first = repository.commit({"source.txt": "one"})
+    repository.commit({"source.txt": "two"})
+    torn = repository.history(first)
+    torn.image(0)
+    if harm == "lock":
+        (repository.folder / ".git/worktrees/worktree/index.lock").touch()
+    else:
+        (repository.folder / ".git/worktrees/worktree/HEAD").unlink()
+    history = repository.history(first)
+    image = history.image(1)
+    assert image.file is not None
+    assert image.file.read_text() == "two"
+    history.close()
+    assert len(repository.git("worktree", "list").splitlines()) == 1
+    assert not (repository.folder.parent / "search/worktree").exists()
+
+
 def test_branches_are_a_graph_and_first_parents_a_line(repository: Repository) -> None:
     first = repository.commit({"source.txt": "one"})
     repository.git("checkout", "--quiet", "-b", "side")

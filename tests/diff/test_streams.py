@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.diff import compare
+from harness.diff.signature import words
 from harness.diff.streams import of_bundle, of_log, of_path
 from harness.errors import UsageError
 from harness.judge.crash_rules import BUILT_IN
+from harness.triage.run import triage_log
 
 from .logs import log
 
@@ -45,15 +47,27 @@ def test_a_second_sinks_copy_is_not_a_marker_of_its_own(tmp_path: Path) -> None:
 CRASHES = {
     "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009": "Kernel panic - not syncing: Att",
     "BUG: unable to handle page fault for address: ffffffffc0": "BUG: unable to handle page fault",
+    "kernel BUG at mm/pool.c:412!": "kernel BUG at mm/pool.c:#!",
+    "Unable to handle kernel paging request at virtual address 0010": "Unable to handle kernel paging request",
     "Oops: 0002 [#1] SMP": "Oops: #",
     "=== CPU EXCEPTION ===": "=== CPU EXCEPTION ===",
-    "KERNEL PANIC: no memory": "KERNEL PANIC: no memory",
+    "KERNEL PANIC: no memory": "PANIC: no memory",
+    "kernel panic: no init process": "kernel panic: no init process",
+    "BUG kmalloc-64 (Not tainted): Right Redzone overwritten": "BUG kmalloc-#",
+    "Internal error: Oops: 5 [#1] ARM": "Oops: # [#",
+    "divide error: 0000 [#1] SMP": ": # [#",
+    "[cpu0] EXCEPTION: General Protection Fault at 0xffffffff80123456": "[cpu",
+    "Unhandled exception: 13 (General Protection)": "nhandled exception: #",
+    "ASSERT [DxeCore] Pool.c(716): Head->Signature": "ASSERT [DxeCore]",
     "thread 'main' panicked at src/main.rs:10:5": "panicked at src/main.rs",
     "traps: general protection fault ip:41": "general protection fault",
     "!!!! X64 Exception Type - 0E(#PF - Page-Fault)": "!!!! X# Exception Type",
     "Synchronous Exception at 0x00000000BF7E0000": "Synchronous Exception at #",
+    '"Synchronous Abort" handler, esr 0x96000010': 'Abort" handler, esr #',
     "Guru Meditation #8000": "Guru Meditation",
     "*** KERNEL_SECURITY_CHECK_FAILURE": "KERNEL_SECURITY_CHECK_FAILURE",
+    ">>> ZEPHYR FATAL ERROR 4: Kernel panic on CPU 0": "ZEPHYR FATAL ERROR #",
+    "Fatal trap 12: page fault while in kernel mode": "Fatal trap #: page fault",
 }
 
 
@@ -62,7 +76,9 @@ def test_a_crash_text_is_how_a_log_ended(line: str, tmp_path: Path) -> None:
     found = of_log(log(tmp_path / "a.log", "RAYOS_X:A", f"\x1b[31m{line}\x1b[0m", "Kernel panic - not syncing: later"))
     assert found.ending is not None
     assert found.ending.kind == "crash"
-    assert found.ending.signature.startswith(CRASHES[line])
+    assert words(found.ending.text).startswith(CRASHES[line])
+    triaged = triage_log(tmp_path / "a.log")[0]
+    assert found.ending.signature == f"{triaged.full_title} [{triaged.signature}]"
     assert found.ending.offset == len("RAYOS_X:A\n")
 
 
@@ -79,7 +95,8 @@ def test_two_crashes_that_differ_in_numbers_have_one_signature(tmp_path: Path) -
             f"Kernel panic - not syncing: bad page {number} at 0xffff{number:08x} on CPU {number % 8}",
         ]
         signatures.add(compare(good, of_log(log(tmp_path / "bad.log", *lines))).signature)
-    assert signatures == {"crash: Kernel panic - not syncing: bad page # at # on CPU #"}
+    triaged = triage_log(tmp_path / "bad.log")[0].signature
+    assert signatures == {f"crash: kernel panic: bad page N at HEX on CPU N [{triaged}]"}
 
 
 def test_an_empty_log_has_no_markers(tmp_path: Path) -> None:
@@ -156,6 +173,15 @@ def test_a_bundle_ends_as_its_verdict_says(cause: dict[str, object], signature: 
     ending = of_bundle(bundle(tmp_path / "a", ["RAYOS_X:A\n"], **cause)).ending
     assert ending is not None
     assert ending.signature == signature
+
+
+def test_a_crash_is_known_by_the_title_and_the_signature_that_triage_gave_it(tmp_path: Path) -> None:
+    cause = {"verdict": "CRASH", "cause": "triple-fault", "what": "died of a triple fault in step 4"}
+    path = bundle(tmp_path / "a", ["RAYOS_X:A\n"], **cause)
+    (path / "triage.json").write_text('{"title": "triple fault in map_page", "signature": "0123456789ab"}')
+    ending = of_bundle(path).ending
+    assert ending is not None
+    assert ending.signature == "triple fault in map_page [0123456789ab]"
 
 
 def test_a_lab_that_failed_says_nothing_about_the_product(tmp_path: Path) -> None:

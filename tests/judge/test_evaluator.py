@@ -288,3 +288,12 @@ def test_the_same_events_give_the_same_verdict() -> None:
         return run.verdict().to_json()
 
     assert once() == once()
+
+
+def test_what_is_found_after_a_mark_says_so_and_what_was_expected_after_it_too() -> None:
+    scenario = ScenarioBuilder("x").forbid("RAYOS_B:LOST").boot().mark("link partition a - b").expect("RAYOS_A:LOST")
+    run = _Run(scenario).begin(0).end(0).begin(1).end(1).begin(2).prints("RAYOS_B:LOST:1\nRAYOS_A:LOST:1\n")
+    verdict = run.verdict()
+    assert verdict.first_cause is not None
+    assert verdict.first_cause.what == "forbidden text came: RAYOS_B:LOST:1, after link partition a - b"
+    assert {"after": "link partition a - b"} in verdict.checks[-2].evidence

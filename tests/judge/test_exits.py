@@ -43,6 +43,15 @@ def test_a_shutdown_event_is_judged_by_what_was_wanted(
     assert (None if finding is None else (finding.verdict, finding.cause)) == expected
 
 
+def test_a_panic_told_through_pvpanic_is_a_crash_unless_it_was_wanted() -> None:
+    panicked = _qmp("GUEST_PANICKED", data={"action": "pause"})
+    assert shutdown_finding(panicked, ExpectExit(reason="guest-panic"), "here") is None
+    for wanted in (None, Shutdown(), ExpectExit(), ExpectExit(code=3)):
+        finding = shutdown_finding(panicked, wanted, "here")
+        assert finding is not None
+        assert (finding.verdict, finding.cause) == (Verdict.CRASH, "guest-panicked")
+
+
 def test_only_a_guest_that_left_leaves() -> None:
     assert leaves(_qmp("SHUTDOWN", reason="guest-shutdown"))
     assert leaves(_qmp("GUEST_PANICKED", action="pause"))

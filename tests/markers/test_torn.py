@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.console.stream import ConsoleStream
-from harness.console.types import LINE_LIMIT, Chunk
+from harness.console.types import LINE_LIMIT, Chunk, Line
 from harness.markers.parser import MarkerParser
 from harness.markers.types import Marker, MarkerFlag
 
@@ -102,3 +102,26 @@ def test_a_marker_that_names_another_is_not_torn() -> None:
         named, forged = forged, named
     assert named.text == "RAYOS_HOST_EVENT_V0:SENDTEXT:"
     assert not forged.trusted
+
+
+class _Never:
+    """A pattern that nothing matches."""
+
+    def match(self, *_: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    "front", ["[    1.250000] ", "<6>[   12.000001] ", "[1.234]", "[1.23] ", f"[{' ' * 70}1.234567] "]
+)
+@pytest.mark.parametrize(
+    "body", ["RAYOS_X:A:1", "RAYOS_K=0x61", "RAYOS_X:A*0001AB", "RAYOS_X:A RAYOS_X:B", "RAYOS_X:A,"]
+)
+def test_the_short_way_for_lines_with_the_kernels_time_gives_what_the_long_way_does(front: str, body: str) -> None:
+    text = front + body
+    lines = [Line(n + 1, 0, n * 100, line.encode(), line, 0) for n, line in enumerate((body, text, text))]
+    short, long = MarkerParser(), MarkerParser()
+    long.grammar.kmsg = _Never()  # type: ignore[assignment]
+    found = [[marker for line in lines for marker in parser.feed(line)] + parser.finish() for parser in (short, long)]
+    assert found[0] == found[1]
+    assert found[0]

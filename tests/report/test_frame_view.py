@@ -116,3 +116,16 @@ def test_a_png_says_its_size() -> None:
     for broken in (head[:-1], b"GIF89a" + head[6:], head[:16] + b"\xff" * 8, head[:16] + bytes(8)):
         with pytest.raises(ValueError, match="not a PNG"):
             dimensions(broken)
+
+
+def test_of_very_many_checks_those_that_failed_are_shown_and_the_rest_is_counted(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.report.frame_view.SHOTS", 3)
+    maker = make()
+    for step in range(6):
+        status = CheckStatus.BROKEN if step == 4 else CheckStatus.MET
+        maker.check(step, "frame", f"check {step}", status, verdict="MATCH", file="")
+    view = frame_view(maker.checks, {}, Album(maker.bundle.path), ())
+    assert [shot.name for shot in view.shots] == ["check 0", "check 1", "check 4"]
+    assert (view.left_out, view.note) == (3, "3 further frame checks not shown here.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.report.journal_scan import KEPT, scan
+from harness.report.journal_scan import KEPT, Spoken, scan
 
 
 def labels(found: Any, lane: str) -> list[tuple[str, str]]:
@@ -25,8 +25,8 @@ def test_spans_are_made_of_two_events(make: Callable[..., Any]) -> None:
     maker.at(2.25)
     maker.add("step.end", index=0, status="done")
     found = scan(maker.bundle.journal, 3_000_000_000)
-    assert found.lanes["steps"].items == [(1_000_000_000, 2_250_000_000, "1 command frames n=2", "good")]
-    assert found.lanes["control"].items[0] == (1_500_000_000, 2_000_000_000, "frames n=2 → ok ticks=2", "")
+    assert found.lanes["steps"].items == [(1_000_000_000, 2_250_000_000, "1 command frames n=2", "good", "")]
+    assert found.lanes["control"].items[0] == (1_500_000_000, 2_000_000_000, "frames n=2 → ok ticks=2", "", "")
     assert labels(found, "control")[1] == ("destroy id=9 → id 9", "warn")
     assert found.steps[0] == ("command frames n=2", 1_000_000_000, 2_250_000_000, "done")
 
@@ -38,8 +38,8 @@ def test_what_never_ended_reaches_to_the_end(make: Callable[..., Any]) -> None:
     maker.at(5)
     maker.add("note", text="last")
     found = scan(maker.bundle.journal, 5_000_000_000)
-    assert found.lanes["steps"].items == [(0, 5_000_000_000, "5 expect x", "warn")]
-    assert found.lanes["control"].items == [(0, 5_000_000_000, "hello → no answer", "bad")]
+    assert found.lanes["steps"].items == [(0, 5_000_000_000, "5 expect x", "warn", "")]
+    assert found.lanes["control"].items == [(0, 5_000_000_000, "hello → no answer", "bad", "")]
     assert found.steps[4].end_ns is None
 
 
@@ -104,3 +104,37 @@ def test_a_journal_that_was_cut_is_read_up_to_its_last_whole_event(make: Callabl
     with maker.bundle.journal.open("ab") as journal:
         journal.write(b'{"seq":1,"host_ns":7,"kind":"ser')
     assert scan(maker.bundle.journal, 1).events == 1
+
+
+def test_a_fault_lasts_from_its_injection_until_it_is_undone(make: Callable[..., Any]) -> None:
+    maker = make()
+    for at, kind, data in (
+        (1, "fault.injected", {"name": "slow", "n": 0, "done": {}}),
+        (2, "fault.injected", {"name": "crash", "n": 0, "done": {}}),
+        (3, "fault.undone", {"name": "slow", "n": 0, "why": "recover"}),
+        (4, "fault.failed", {"name": "gone", "n": 2, "what": "no such disk"}),
+        (5, "link.fault", {"what": "loss", "fault": 7, "between": ["a", "b"]}),
+        (6, "link.undone", {"fault": 7}),
+    ):
+        maker.at(at)
+        maker.add(kind, **data)
+    lane = scan(maker.bundle.journal, 6_000_000_000).lanes["faults"]
+    assert [(i.start_ns // 10**9, i.end_ns // 10**9, i.label, i.mood) for i in lane.items] == [
+        (1, 3, "slow #0 until recover", "fault"),
+        (4, 4, "gone #2 failed: no such disk", "bad"),
+        (5, 6, "loss between a and b until undone", "fault"),
+        (2, 2, "crash #0", "fault"),
+    ]
+
+
+def test_markers_stand_where_their_bytes_came(make: Callable[..., Any]) -> None:
+    maker = make()
+    for at, text in ((1, b"RAYOS_A:B\nRAY"), (2, b"OS_C:D\n")):
+        maker.at(at)
+        maker.serial(text)
+    spoken = [Spoken(0, 1, "RAYOS_A:B", True), Spoken(10, 2, "RAYOS_C:D", False)]
+    lane = scan(maker.bundle.journal, 2_000_000_000, spoken=spoken).lanes["markers"]
+    assert [(i.start_ns // 10**9, i.label, i.mood, i.href) for i in lane.items] == [
+        (1, "RAYOS_A:B", "", "#L1"),
+        (1, "RAYOS_C:D", "warn", "#L2"),
+    ]

@@ -79,3 +79,10 @@ def test_the_list_names_events_in_order_of_time() -> None:
         ("input", "key a"),
         ("finding", "input-lost"),
     ]
+
+
+def test_a_mark_leads_only_to_what_the_page_shows() -> None:
+    lane = Lane("markers", 10)
+    lane.add(1, "RAYOS_A:B", href="#L1")
+    lane.add(2, "RAYOS_A:C", href="#L2")
+    assert [shape.href for shape in draw([lane], [], 10, {"#L2"}).rows[0].shapes] == ["", "#L2"]

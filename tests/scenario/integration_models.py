@@ -8,11 +8,25 @@ from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.steps import Count
 
 INTEGRATION = "RAYOS_INTEGRATION"
+NO_LOG = "nobody reads the log on its disk when it starts: there a client keeps one (fault-disk-errors)"
+NOT_ON_WESTON = {
+    "emergency-shutdown": NO_LOG,
+    "idle-then-surge": "it counts frames of the whole desktop, and Weston tells nobody how many it presented",
+    "logout-unsaved-work": NO_LOG,
+    "media-while-compositing": "Wayland lets no client move, lower or hide its window, and Weston does it for nobody"
+    " else",
+    "rapid-resize": "a size at every tick takes a desktop whose ticks are commanded: Weston draws when it likes",
+    "theme-change": "a stock Weston has no theme to change",
+}
 
 
 def scenario(name: str, summary: str, image: str = "reference", *families: str) -> ScenarioBuilder:
     """What all of them have in common: every frame proved against the scene, nothing refused, nothing failed."""
-    builder = ScenarioBuilder(name, image=image, summary=summary).prove("scene")
+    builder = ScenarioBuilder(name, image=image, summary=summary)
+    if name in NOT_ON_WESTON:
+        builder.prove("scene").not_on("weston", NOT_ON_WESTON[name])
+    else:
+        builder.prove("scene", not_on=["weston"])
     return builder.rules(*families).forbid("RAYOS_CONTROL:ERROR", "RAYOS_FAILURE", f"{INTEGRATION}:VERIFY:*:fail")
 
 
@@ -34,7 +48,7 @@ def destroy(*ids: int) -> list[str]:
 
 def clipboard_stress() -> ScenarioBuilder:
     name, summary = "clipboard-stress", "Sixty copies and pastes between three clients, each told by the pasted text"
-    built = scenario(name, summary, "reference", "SOAK", "INTEGRATION").boot()
+    built = scenario(name, summary, "reference", "SOAK", "INTEGRATION").boot(timeout=300)
     built.command(
         f"scenario name={name}",
         "create id=1 x=40 y=60 w=300 h=300 color=3a6ea5",
@@ -94,7 +108,7 @@ def emergency_shutdown() -> ScenarioBuilder:
 def fullscreen_video() -> ScenarioBuilder:
     name = "fullscreen-video"
     summary = "A film takes the whole desktop and gives it back; what went on behind it shows as it is now"
-    built = scenario(name, summary, "reference", "SOAK", "INTEGRATION").boot()
+    built = scenario(name, summary, "reference", "SOAK", "INTEGRATION").boot(timeout=300)
     built.command(
         f"scenario name={name}",
         "create id=1 x=60 y=80 w=320 h=220 color=202020",
@@ -102,16 +116,16 @@ def fullscreen_video() -> ScenarioBuilder:
         "create id=3 x=200 y=360 w=300 h=200 color=3a6ea5 kind=checker",
         *("animate id=2 on=1", "animate id=3 on=1", "work id=1 name=media seed=5 rate=30"),
         *("frames n=10", "milestone name=windowed"),
-        *("fullscreen id=1 on=1", "frames n=30", "milestone name=fullscreen"),
-        *("verify check=top want=1", "verify check=focus want=1"),
+        *("focus id=1", "fullscreen id=1 on=1", "frames n=30", "milestone name=fullscreen"),
+        "verify check=focus want=1",
     )
-    built.check_frame("film over everything").key("a").expect("RAYOS_INPUT:KEY:*:down:1e:1")
+    built.check_frame("film over everything", timeout=120).key("a").expect("RAYOS_INPUT:KEY:*:down:1e:1")
     built.command(
         "frames n=1", "fullscreen id=1 on=0", "frames n=10", "milestone name=back", "verify check=text.1 want=1"
     )
-    built.check_frame("back in its window").command("complete", *destroy(1, 2, 3), "frames n=1")
-    order = [*milestones("windowed", "fullscreen"), *verified("top"), *milestones("back"), complete(name)]
-    return built.expect(order=order, since="boot").check_frame("empty again").shutdown()
+    built.check_frame("back in its window", timeout=120).command("complete", *destroy(1, 2, 3), "frames n=1")
+    order = [*milestones("windowed", "fullscreen"), *verified("focus"), *milestones("back"), complete(name)]
+    return built.expect(order=order, since="boot").check_frame("empty again", timeout=120).shutdown()
 
 
 def idle_then_surge() -> ScenarioBuilder:
@@ -218,7 +232,11 @@ def rapid_resize() -> ScenarioBuilder:
 def realistic_desktop() -> ScenarioBuilder:
     name = "realistic-desktop"
     summary = "Four programs used side by side: typing, dragging, stacking, copy and paste, closing"
-    built = scenario(name, summary, "reference", "SOAK", "INTEGRATION").boot()
+    built = (
+        scenario(name, summary, "reference", "SOAK", "INTEGRATION")
+        .set(guest__confirm_key="RAYOS_INPUT:KEY")
+        .boot(timeout=300)
+    )
     built.command(
         f"scenario name={name}",
         "create id=1 x=40 y=60 w=360 h=240 color=3a6ea5",
@@ -231,7 +249,8 @@ def realistic_desktop() -> ScenarioBuilder:
     built.command(
         "frames n=2", "verify check=focus want=3", "verify check=text.3 want=30", "milestone name=letter-typed"
     )
-    built.expect(*verified("focus", "text.3")).check_frame("letter typed").pointer(500, 90, "drag", to=(640, 140))
+    built.expect(*verified("focus", "text.3")).check_frame("letter typed").pointer(425, 90, "press")
+    built.command("frames n=10").pointer(565, 140, "release")
     built.command(
         *("frames n=10", "copy id=2 text=green", "focus id=3", "paste id=3", "frames n=2"),
         *("verify check=text.3 want=35", "milestone name=pasted"),
@@ -257,7 +276,9 @@ def realistic_desktop() -> ScenarioBuilder:
 def sixteen_apps_drag_and_drop() -> ScenarioBuilder:
     name = "sixteen-apps-drag-and-drop"
     summary = "Sixteen clients at once; drag and drop between eight pairs of them, each told by the text that arrives"
-    built = scenario(name, summary, "reference", "SOAK", "INTEGRATION").boot().command(f"scenario name={name}")
+    built = (
+        scenario(name, summary, "reference", "SOAK", "INTEGRATION").boot(timeout=300).command(f"scenario name={name}")
+    )
     places = [(x, y) for y in (32, 216, 400, 584) for x in (8, 256, 504, 744)]
     for id_, (x, y) in enumerate(places, 1):
         built.command(f"create id={id_} x={x} y={y} w=240 h=176 color=3a6ea5 kind=checker")
@@ -268,7 +289,7 @@ def sixteen_apps_drag_and_drop() -> ScenarioBuilder:
         built.command(f"drag from={source} to={target}", "frames n=1").check_frame(f"dropped {source} on {target}")
     built.command(
         *("verify check=text.16 want=6", "verify check=text.2 want=7", "verify check=text.1 want=0"),
-        *("verify check=focus want=15", "milestone name=all-dropped", "complete"),
+        *("milestone name=all-dropped", "complete"),
     )
     built.expect(
         order=[

@@ -34,6 +34,22 @@ def _refused(tmp_path: Path, text: str) -> str:
     return caught.value.what
 
 
+def test_a_word_of_the_file_can_be_given_another_value_and_one_that_it_has_not_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "words.toml"
+    file.write_text(
+        'version = 1\nname = "x"\nimage = "reference"\nwords = { seconds = 300 }\n'
+        'step = [{ do = "boot" }, { do = "command", send = "soak seconds=${seconds}", timeout = "${seconds}" }]\n'
+    )
+
+    def soak(**words: int) -> object:
+        return load_scenarios(file, words=words)[0].steps[1]
+
+    assert soak() == Command(send="soak seconds=300", timeout=300)
+    assert soak(seconds=5) == Command(send="soak seconds=5", timeout=5)
+    with pytest.raises(UsageError, match="no word 'second'"):
+        soak(second=5)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from harness.evidence.journal import read_events
-from harness.verdicts import EXIT_LAB, EXIT_PASS
+from harness.verdicts import EXIT_LAB, EXIT_PASS, EXIT_USAGE
 
 from .live_harness import Harnesses
 from .synthetic_history import SCENARIO, Synthetic, make
 
 pytestmark = pytest.mark.system
+SEARCH = 300  # seconds for a whole search: 15 boots and builds took 13, on two cores that 14 others wanted too 150
 
 
 def _arguments(history: Synthetic, folder: Path, scenario: Path) -> list[str | Path]:
     return [
-        "--repository", history.folder, "--good", history.commits[0], "--bad", history.commits[-1],
+        "--repository", history.folder, "--good", history.commits[0], "--bad", "main",
         "--build", history.build,
         "--image", "reference", "--scenario", scenario, "--dir", folder,
     ]  # fmt: skip
@@ -45,14 +46,16 @@ def _state(repository: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("culprit", [97, 200])
+@pytest.mark.timeout(SEARCH + 60)
+@pytest.mark.parametrize(("culprit", "jobs"), [(97, 1), (200, 2)])
 def test_the_culprit_among_256_commits_takes_ten_boots_and_two_for_each_image_without_a_vote(
-    harnesses: Harnesses, tmp_path: Path, scenario: Path, culprit: int
+    harnesses: Harnesses, tmp_path: Path, scenario: Path, culprit: int, jobs: int
 ) -> None:
     broken, crashing = {*range(125, 133), 64, 190}, {*range(90, 95), 134, 192, 196, 203}
     history = make(tmp_path / "kernel", 256, culprit, broken=broken, crashing=crashing)
     before = _state(history.folder)
-    ended = harnesses.run("bisect", *_arguments(history, tmp_path / "search", scenario), "--json")
+    words = [*_arguments(history, tmp_path / "search", scenario), "--jobs", str(jobs)]
+    ended = harnesses.start("bisect", *words, "--json").finish(within=SEARCH)
     found = ended.document
     assert ended.code == EXIT_PASS, ended.stderr
     assert [one["name"] for one in found["culprits"]] == [history.commits[culprit]]
@@ -60,13 +63,20 @@ def test_the_culprit_among_256_commits_takes_ten_boots_and_two_for_each_image_wi
     without = {one["name"] for one in found["without_vote"]}
     assert without
     assert without <= {history.commits[number] for number in broken | crashing}
-    assert found["runs"] <= 10 + 2 * len(without)
+    booted = found["runs"] if jobs == 1 else found["votes"] + len(without)  # what was made ahead is not asked for
+    assert booted <= 10 + 2 * len(without)
     assert (found["bad"]["name"], found["good"]["name"]) == (history.commits[culprit], history.commits[culprit - 1])
     assert (found["bad"]["verdict"], found["good"]["verdict"]) == ("FAIL", "PASS")
     assert _state(history.folder) == before
+    for word in (["replay", tmp_path / "search/git-bisect.log"], ["log"]):
+        told = subprocess.run(
+            ["git", "-C", history.folder, "bisect", *word], capture_output=True, text=True, check=True, timeout=60
+        )
+    assert told.stdout.splitlines()[-1].startswith(f"# first bad commit: [{history.commits[culprit]}]")
 
 
 @pytest.mark.long
+@pytest.mark.timeout(SEARCH + 60)
 def test_a_search_that_was_killed_goes_on_where_it_was(harnesses: Harnesses, tmp_path: Path, scenario: Path) -> None:
     history = make(tmp_path / "kernel", 32, 21, broken={16})
     folder = tmp_path / "search"
@@ -78,7 +88,7 @@ def test_a_search_that_was_killed_goes_on_where_it_was(harnesses: Harnesses, tmp
     begun.until_childless()
     before = _runs(folder)
     assert before
-    ended = harnesses.run("bisect", "--resume", folder, "--json")
+    ended = harnesses.start("bisect", "--resume", folder, "--json").finish(within=SEARCH)
     assert ended.code == EXIT_PASS, ended.stderr
     assert [one["name"] for one in ended.document["culprits"]] == [history.commits[21]]
     assert _runs(folder)[: len(before)] == before
@@ -96,6 +106,15 @@ def test_a_range_whose_ends_do_not_differ_ends_with_3_and_says_so(
     ended = harnesses.run("bisect", *_arguments(history, tmp_path / "search", scenario), "--json")
     assert (ended.code, ended.document["result"], ended.document["runs"]) == (EXIT_LAB, "ends-do-not-differ", 2)
     assert "the ends do not differ" in ended.stderr
+    # It can be gone on with although its branch has moved, but not as another search.
+    subprocess.run(["git", "-C", str(history.folder), "update-ref", "refs/heads/main", history.commits[1]], check=True)
+    again = harnesses.run("bisect", "--resume", tmp_path / "search", "--most", "9", "--json")
+    assert (again.code, again.document["runs"]) == (EXIT_LAB, 2)
+    other = harnesses.run("bisect", "--resume", tmp_path / "search", "--seed", "3", "--json")
+    assert (other.code, "it takes no --seed" in other.stderr) == (EXIT_USAGE, True)
+    scenario.write_text(SCENARIO.replace("raise id=1", "raise id=2"))
+    changed = harnesses.run("bisect", "--resume", tmp_path / "search", "--json")
+    assert (changed.code, "something changed: scenario" in changed.stderr) == (EXIT_USAGE, True)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from harness.diff.point import points
 from harness.diff.streams import of_bundle
 from harness.engine.run import RunOutcome
 from harness.scenario.builder import ScenarioBuilder
+from harness.triage.run import triage_bundle
 
 from .conftest import Play
 
@@ -53,9 +54,11 @@ def test_two_runs_of_the_same_are_the_same_and_each_defect_is_named_where_it_sho
 
 def test_a_guest_that_dies_has_the_signature_of_its_death_wherever_it_dies(play: Play) -> None:
     good = play(desk())
-    signatures = {signature(good, play(desk(name))) for name in ("no-such-defect", "no-such-defect")}
-    assert len(signatures) == 1
-    assert next(iter(signatures)).startswith("crash: ")
+    dead = [play(desk(name)) for name in ("no-such-defect", "no-such-defect")]
+    triaged = [triage_bundle(run.bundle, run.verdict) for run in dead]
+    names = {f"crash: {one.full_title} [{one.signature}]" for one in triaged}
+    assert {signature(good, run) for run in dead} == names
+    assert len(names) == 1
 
 
 def harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -62,6 +62,19 @@ def test_the_same_scene_by_another_route_is_the_same_frame(play: Play) -> None:
     assert verdict(play, scenario.command("move id=1 x=40 y=60", "frames n=1").same_frame("again", "one"))[0] == "PASS"
 
 
+@pytest.mark.long
+def test_a_picture_that_has_to_be_unlike_is_judged_by_the_number_of_its_pixels(play: Play) -> None:
+    filled = desk().command("redraw id=1", "create id=2 x=500 y=400 w=100 h=80 color=8b5a2b", "frames n=1")
+    filled.check_frame("another window", "remembered", like="one", crop=(500, 400, 100, 80), changed=100 * 80)
+    assert verdict(play, filled)[0] == "PASS", "of one colour before or not, each of its pixels is another"
+    filled.check_frame(
+        "more than there are", "remembered", like="one", crop=(500, 400, 100, 80), changed=8001, timeout=0.3
+    )
+    found, cause, what = verdict(play, filled)
+    assert (found, cause) == (Verdict.FAIL, "frame-mismatch")
+    assert "8000 pixels are unlike 'one', asked for: 8001 or more" in what
+
+
 def test_a_crop_of_one_colour_proves_nothing(play: Play) -> None:
     scenario = desk().check_frame("inside", "remembered", like="one", crop=(60, 90, 50, 50), timeout=0.3)
     assert verdict(play, scenario)[:2] == (Verdict.FAIL, "frame-blank")
@@ -78,6 +91,8 @@ def test_a_crop_that_leaves_the_desktop_decides_nothing(play: Play) -> None:
     ("step", "words"),
     [
         ('like = "one"', "against"),
+        ("changed = 1", "against"),
+        ('against = "remembered"\nlike = "one"\nchanged = -1', "changed"),
         ('against = "remembered"', "like"),
         ('against = "remembered"\nlike = "won"', "did you mean 'one'"),
         ('against = "remembered"\nlike = "one"\nshifted = [1, 0]', "crop"),

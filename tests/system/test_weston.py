@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -46,27 +42,11 @@ def two_clients() -> ScenarioBuilder:
     )
 
 
-@pytest.mark.parametrize("name", ["first-desktop", "compositor-killed", "sixty-four-clients"])
+@pytest.mark.parametrize("name", ["first-desktop", "compositor-killed"])
 def test_a_scenario_of_the_desktop_passes_with_its_windows_verified(play: Play, name: str) -> None:
     outcome = played(play, name)
     assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
     assert outcome.verdict.frames_checked == 2
-
-
-@pytest.mark.parametrize(
-    ("how", "says"),
-    [("colour", "client 2: "), ("lie", "its strip says content CRC"), ("unmap", "no strip of client 2 is to be seen")],
-)
-def test_a_client_that_shows_something_else_than_it_should_is_the_first_cause(play: Play, how: str, says: str) -> None:
-    outcome = play(
-        two_clients().check_frame("right", against="clients").command(f"misbehave id=2 how={how}", "frames n=30")
-        .check_frame("wrong", against="clients")
-    )  # fmt: skip
-    cause = outcome.verdict.first_cause
-    assert outcome.verdict.verdict is Verdict.FAIL
-    assert cause is not None
-    assert cause.cause == "frame-mismatch"
-    assert says in cause.what
 
 
 def test_every_end_of_a_client_is_told_with_its_cause_and_the_others_go_on(play: Play) -> None:
@@ -100,30 +80,3 @@ def test_what_the_agent_cannot_do_it_refuses_with_the_reason_of_the_protocol(pla
         scenario.command(command, refused=reason)
     outcome = play(scenario)
     assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
-
-
-def test_the_image_is_built_to_the_same_bytes_twice_and_its_manifest_tells_the_packages(tmp_path: Path) -> None:
-    made = []
-    for name in ("one", "two"):
-        command = [sys.executable, "make", "--into", str(tmp_path / name)]
-        subprocess.run(command, cwd=ROOT / "images/weston", env=dict(os.environ), check=True, capture_output=True)
-        manifest = json.loads((tmp_path / name / "manifest.json").read_text())
-        assert manifest["results"].keys() == {"vmlinux", "initrd.cpio"}
-        assert all(len(package["sha256"]) == 64 and package["version"] for package in manifest["packages"])
-        made.append(manifest)
-    assert made[0] == made[1]
-
-
-def test_in_the_virtual_clock_two_boots_to_four_clients_print_the_same_bytes(play: Play, tmp_path: Path) -> None:
-    cmdline = json.dumps(f"{find_image('weston').boot.cmdline} clients=4")
-    (tmp_path / "boots.toml").write_text(
-        f'version = 1\nname = "boots"\nimage = "weston"\nclock = "virtual"\nset = {{ "boot.cmdline" = {cmdline} }}\n'
-        f'[[step]]\ndo = "boot"\ntimeout = {BOOT}\n'
-        '[[step]]\ndo = "check-frame"\nname = "four"\nagainst = "clients"\n'
-    )
-    (scenario,) = collect([tmp_path / "boots.toml"])
-    outcomes = [play(scenario) for _ in range(2)]
-    assert [o.verdict.verdict for o in outcomes] == [Verdict.PASS] * 2, [o.verdict.first_cause for o in outcomes]
-    first, second = ((o.bundle.path / "serial.bin").read_bytes() for o in outcomes)
-    assert b"RAYOS_SOAK:CLIENT_CREATED:4" in first
-    assert first == second

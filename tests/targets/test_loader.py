@@ -231,7 +231,7 @@ def test_a_bare_file_is_known_by_its_content(tmp_path: Path, content: bytes, arc
     path = tmp_path / "image"
     path.write_bytes(content)
     profile = find_image(str(path))
-    assert (profile.machine.arch, profile.boot.shape, profile.clock.default) == (arch, shape, "wall")
+    assert (profile.machine.arch, profile.boot.shape, profile.default_clock) == (arch, shape, "wall")
 
 
 def test_a_qcow2_disk_is_not_read_as_raw(tmp_path: Path) -> None:

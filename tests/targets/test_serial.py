@@ -177,6 +177,10 @@ class Cable:
         assert self._ends is not None
         os.write(self._ends[0], data)
 
+    def receive(self) -> bytes:
+        assert self._ends is not None
+        return os.read(self._ends[0], 100)
+
 
 def test_a_port_that_goes_away_is_a_lost_target_and_the_exit_says_so(tmp_path: Path, journal: Journal) -> None:
     cable = Cable(tmp_path / "ttyBOARD")
@@ -222,6 +226,32 @@ def test_a_port_that_comes_back_in_time_goes_on(tmp_path: Path, journal: Journal
         assert not waiting.done()
         await target.stop()
         assert (await waiting).asked
+
+    run(main())
+    assert kinds(tmp_path) == ["target.start", "port.lost", "port.back"]
+    cable.pull()
+
+
+def test_what_is_sent_while_the_port_is_away_arrives_once_it_is_back(tmp_path: Path, journal: Journal) -> None:
+    cable = Cable(tmp_path / "ttyBOARD")
+    cable.plug()
+
+    async def main() -> None:
+        target = SerialTarget(Board(name="b", url=str(cable.path), reattach=10), PROFILE)
+        await target.start(journal)
+        cable.pull()
+        lost = asyncio.Event()
+        journal.listen(lambda event: lost.set() if event.kind == "port.lost" else None)
+        reading = asyncio.create_task(target.console.read())
+        await lost.wait()
+        writing = asyncio.create_task(target.console.write(b"run\r"))
+        cable.plug()
+        await writing
+        assert cable.receive() == b"run\r"
+        await target.stop()
+        assert await reading == b""
+        with pytest.raises(TargetLost):
+            await target.console.write(b"after the end")
 
     run(main())
     assert kinds(tmp_path) == ["target.start", "port.lost", "port.back"]

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.console.text import render
+from harness.judge.crash_rules import BUILT_IN
+from harness.markers.match import Pattern
 from harness.triage.rules import Rules
 from harness.triage.text import TextCrash, find_crashes, principal
 
@@ -45,6 +48,46 @@ def test_every_log_of_the_corpus_has_its_title_and_kind(rules: Rules) -> None:
         EXPECTED.write_text("".join(section(name, facts) for name, facts in found.items()), encoding="utf-8")
     expected = tomllib.loads(EXPECTED.read_text(encoding="utf-8"))
     assert found == expected
+
+
+# What the judge leaves to deadlines, to the exit of QEMU, or to a profile's own texts, and why.
+NOT_THE_JUDGES = {
+    "no-boot": "nothing died: what should have come does not, and a deadline says so",
+    "emulator": "QEMU says it on stderr, and ends",
+    "triple-fault": "QEMU's log says it, not the console",
+    "hung-task": "a slow host brings it about",
+    "rcu-stall": "a slow host brings it about",
+    "lockup": "a slow host brings it about",
+    "oom": "a program was ended; the kernel lives",
+    "warning": "the kernel lives",
+    "ubsan": "the kernel lives",
+    "lockdep": "the kernel lives, and says what might happen",
+    "kcsan": "the kernel lives",
+    "leak": "the kernel lives",
+    "assert": "programs print it, too",
+}
+PROGRAMS_PRINT_IT = {"panic-bsd", "stack-smashing"}  # panic: …, of Go, too
+
+
+def test_the_judge_sees_every_death_of_the_corpus_and_nothing_in_a_healthy_log(rules: Rules) -> None:
+    patterns = [Pattern.parse(text) for text in BUILT_IN]
+
+    def sees_death(log: Path) -> bool:
+        lines = [render(line)[0] for line in log.read_bytes().split(b"\n")]
+        return any(pattern.match_line(line) for line in lines for pattern in patterns)
+
+    crashes = {log.name: seen(log, rules) for log in LOGS}
+    missed = {
+        name: crash.title
+        for name, crash in crashes.items()
+        if crash is not None
+        and crash.kind not in NOT_THE_JUDGES
+        and crash.rule.name not in PROGRAMS_PRINT_IT
+        and not sees_death(HERE / "corpus" / name)
+    }
+    assert missed == {}
+    assert not any(sees_death(HERE / "corpus" / name) for name, crash in crashes.items() if crash is None)
+    assert NOT_THE_JUDGES.keys() <= {crash.kind for crash in crashes.values() if crash is not None}
 
 
 def section(name: str, facts: dict[str, str]) -> str:

@@ -93,6 +93,7 @@ def test_titles_lose_what_differs_between_runs() -> None:
     assert stable("at 0xffff8880 on CPU#3, pid 77, f+0x1c/0x90, x86_64") == "at HEX on CPU#N, pid N, f, x86_64"
     assert function_name("f.isra.0.cold") == "f"
     assert function_name("a::b::h0123456789abcdef") == "a::b"
+    assert function_name("_ZN1a1b17h0123456789abcdefE") == function_name("_ZN1a1b17hfedcba9876543210E") == "_ZN1a1bE"
     assert signature("k", "index 3 of 4") == signature("k", "index 9 of 16") != signature("other", "index 3 of 4")
 
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -23,7 +24,7 @@ unsigned count_clients(void)
 
 static void become(const struct client *c, unsigned id, int page, int orders)
 {
-    char word[6][12];
+    char word[6][12], place[24];
     reset_signals();
     setsid();
     int null = open("/dev/null", O_RDWR);
@@ -32,6 +33,10 @@ static void become(const struct client *c, unsigned id, int page, int orders)
     dup2(null, 1);
     dup2(null, 2);
     if (*c->program) {
+        if (c->place[0] != ANYWHERE) {
+            snprintf(place, sizeof place, "%u,%u", c->place[0], c->place[1]);
+            setenv("RAYOS_PLACE", place, 1);        /* the Weston module reads it */
+        }
         close_range(3, ~0U, 0);
         execl(c->program, c->program, NULL);
         _exit(127);
@@ -42,7 +47,8 @@ static void become(const struct client *c, unsigned id, int page, int orders)
     snprintf(word[0], sizeof word[0], "%u", id);
     for (int i = 0; i < 5; i++)
         snprintf(word[i + 1], sizeof word[0], "%u", c->place[i]);
-    execl("/usr/bin/rayos-client", "rayos-client", word[0], word[1], word[2], word[3], word[4], word[5], NULL);
+    execl("/usr/bin/rayos-client", "rayos-client", word[0], word[1], word[2], word[3], word[4], word[5],
+          *c->how ? c->how : NULL, NULL);
     _exit(127);
 }
 
@@ -63,8 +69,10 @@ bool start_client(unsigned id)
     close(page);
     close(ends[1]);
     c->socket = ends[0];
-    c->mapped = c->asked = c->stopped = false;
+    *c->how = 0;                                    /* if it is started again, it behaves */
+    c->mapped = c->asked = c->stopped = c->held = false;
     c->cause = NULL;
+    c->text = c->copied = c->pasted = c->pointed = c->pressed = c->dragged = c->dropped = 0;
     if (c->pid > 0)
         return true;
     c->pid = 0;
@@ -80,9 +88,9 @@ bool order_client(unsigned id, const char *order)
 
 void hear_client(unsigned id)
 {
-    char word[32];
+    char word[WORDS_MOST + 1];
     struct client *c = &clients[id];
-    ssize_t n = recv(c->socket, word, sizeof word, MSG_DONTWAIT);
+    ssize_t n = recv(c->socket, word, sizeof word - 1, MSG_DONTWAIT);
     if (n == 0) {                                   /* closed: of its end we hear by a signal */
         close(c->socket);
         c->socket = -1;
@@ -92,6 +100,10 @@ void hear_client(unsigned id)
         if (c->recovering)
             rayos_marker(&kit, "FAILURE:RECOVERY_COMPLETE:%u:success", id);
         c->recovering = false;
+    } else if (n > 4 && !memcmp(word, "say ", 4)) {
+        word[n] = 0;
+        rayos_marker(&kit, "CLIENT:%s", word + 4);
+        take_echo(id, word + 4);
     }
 }
 
@@ -140,7 +152,9 @@ void client_changed(pid_t pid, int status)
         if (clients[id].pid == pid) {
             if (WIFSTOPPED(status)) {
                 clients[id].stopped = true;
-                rayos_marker(&kit, "FAILURE:DETECTED:stopped:%u", id);
+                if (!clients[id].held)
+                    rayos_marker(&kit, "FAILURE:DETECTED:stopped:%u", id);
+                clients[id].held = false;
             } else if (WIFCONTINUED(status)) {
                 clients[id].stopped = false;
                 rayos_marker(&kit, "CLIENT:CONTINUED:%u", id);
@@ -156,6 +170,15 @@ void restart_lost_clients(void)
     for (unsigned id = 1; id <= CLIENT_LAST; id++)
         if (!clients[id].pid && clients[id].recovering)
             start_client(id);
+}
+
+void hold_clients(void)
+{
+    for (unsigned id = 1; id <= CLIENT_LAST; id++)
+        if (clients[id].pid && !clients[id].stopped) {
+            clients[id].held = true;
+            kill(clients[id].pid, SIGSTOP);
+        }
 }
 
 bool client_is_settled(const void *id)

@@ -1,6 +1,8 @@
 /* The verbs of the control protocol. */
 #define _GNU_SOURCE
 #include "agent.h"
+#include <linux/input-event-codes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +12,11 @@
 
 #define SETTLE_US UINT64_C(20000000)        /* for one client to show its first frame, or to go: 64 of them share one CPU */
 
-enum { SIDE_MOST = 4096, RATE = 30, KEYS = 6 };
+#define WAIT_US UINT64_C(120000000)         /* for a frame of one of many */
 
-static bool number(struct rayos_reply *r, const char *payload, const char *key, uint32_t least, uint32_t most, uint32_t *value)
+enum { RATE = 30, KEYS = 9 };
+
+bool number(struct rayos_reply *r, const char *payload, const char *key, uint32_t least, uint32_t most, uint32_t *value)
 {
     if (rayos_number(payload, key, value) && *value >= least && *value <= most)
         return true;
@@ -28,7 +32,7 @@ static bool option(struct rayos_reply *r, const char *payload, const char *key, 
     return !strstr(payload, text) || number(r, payload, key, least, most, value);
 }
 
-static bool living(struct rayos_reply *r, const char *payload, uint32_t *id)
+bool living(struct rayos_reply *r, const char *payload, uint32_t *id)
 {
     if (!number(r, payload, "id", 1, CLIENT_LAST, id))
         return false;
@@ -55,6 +59,18 @@ static bool settle(struct rayos_reply *r, uint32_t id)
     return false;
 }
 
+/* A word `how` that a client knows. */
+static bool misbehaviour(struct rayos_reply *r, const char *p, char how[16])
+{
+    static const char *const known[] = { "crash", "abort", "exit", "hang", "freeze", "colour", "lie", "unmap", "protocol", "flood",
+                                         "never-ack", "no-callback", "exhaust" };
+    for (unsigned i = 0; rayos_word(p, "how", how, 16) && i < sizeof known / sizeof *known; i++)
+        if (!strcmp(how, known[i]))
+            return true;
+    rayos_refuse(r, "argument", "how");
+    return false;
+}
+
 static void create(const char *p, struct rayos_reply *r)
 {
     uint32_t id, *place, rate = RATE;
@@ -69,19 +85,25 @@ static void create(const char *p, struct rayos_reply *r)
         || !number(r, p, "w", 64, SIDE_MOST, &place[2]) || !number(r, p, "h", 20, SIDE_MOST, &place[3])
         || !option(r, p, "rate", 1, 1000, &rate))
         return;
+    char how[16] = "";
+    if (strstr(p, " how=") && !misbehaviour(r, p, how))
+        return;
+    if (*how)
+        rayos_marker(&kit, "FAILURE:INJECT:%s:%u", how, id);
+    memcpy(clients[id].how, how, sizeof how);
     place[4] = rate;
     *clients[id].program = 0;
     clients[id].recovering = false;
     uint64_t begun = now_us();
     if (!start_client(id))
         rayos_refuse(r, "limit", "process");
-    else if (settle(r, id))
+    else if (*how || settle(r, id))                 /* who misbehaves may never show a frame: he is not waited for */
         rayos_say(r, " pid=%d us=%llu", clients[id].pid, (unsigned long long)(now_us() - begun));
 }
 
 static void demo(const char *p, struct rayos_reply *r)
 {
-    uint32_t id;
+    uint32_t id, x = ANYWHERE, y = 0;
     char name[24];
     struct client *c;
     if (!number(r, p, "id", 1, CLIENT_LAST, &id))
@@ -95,6 +117,10 @@ static void demo(const char *p, struct rayos_reply *r)
         rayos_refuse(r, "argument", "name");
         return;
     }
+    if (!option(r, p, "x", 0, SIDE_MOST, &x) || !option(r, p, "y", 0, SIDE_MOST, &y))
+        return;
+    c->place[0] = x;
+    c->place[1] = y;
     snprintf(c->program, sizeof c->program, "/usr/bin/weston-%s", name);
     if (access(c->program, X_OK) < 0)
         rayos_refuse(r, "argument", "name");
@@ -131,20 +157,48 @@ static void destroy(const char *p, struct rayos_reply *r)
     end_clients(r, id, id, SIGKILL);
 }
 
+/* Ends clients; so many ms after the first signal the compositor stands still, and the screen shows what it had come to by then. */
+static void kill_and_hold(struct rayos_reply *r, uint32_t id, uint32_t to, int signal, uint32_t ms)
+{
+    uint64_t begun = now_us();
+    unsigned before = count_clients();
+    for (uint32_t i = id; i <= to; i++)
+        if (clients[i].pid)
+            kill(clients[i].pid, signal);
+    /* Before all others: with 64 clients that want the CPU the moment came up to 20 ms late. */
+    sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
+    run_until(NULL, NULL, ms * UINT64_C(1000));
+    kill(compositor_pid(), SIGSTOP);
+    uint64_t held = now_us() - begun;
+    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
+    rayos_marker(&kit, "KIT:HELD:%llu", (unsigned long long)held);
+    rayos_say(r, " ended=%u us=%llu", before - count_clients(), (unsigned long long)held);
+}
+
+static void hold(const char *p, struct rayos_reply *r)
+{
+    uint32_t on;
+    if (number(r, p, "on", 0, 1, &on))
+        kill(compositor_pid(), on ? SIGSTOP : SIGCONT);
+}
+
 static void kill_clients(const char *p, struct rayos_reply *r)
 {
-    uint32_t id, to, signal = SIGKILL;
+    uint32_t id, to, signal = SIGKILL, hold = 0;
     if (!living(r, p, &id))
         return;
     to = id;
-    if (!option(r, p, "to", id, CLIENT_LAST, &to) || !option(r, p, "signal", 1, 31, &signal))
+    if (!option(r, p, "to", id, CLIENT_LAST, &to) || !option(r, p, "signal", 1, 31, &signal) || !option(r, p, "hold", 1, 10000, &hold))
         return;
     bool restarts = supervised;
     supervised = false;                     /* who comes back at once would never be gone */
     for (uint32_t i = id; i <= to; i++)
         if (clients[i].pid)
             rayos_marker(&kit, "FAILURE:INJECT:kill:%u", i);
-    end_clients(r, id, to, (int)signal);
+    if (hold)
+        kill_and_hold(r, id, to, (int)signal, hold);
+    else
+        end_clients(r, id, to, (int)signal);
     supervised = restarts;
 }
 
@@ -157,26 +211,40 @@ static void stop(const char *p, struct rayos_reply *r)
 
 static void misbehave(const char *p, struct rayos_reply *r)
 {
-    static const char *const known[] = { "crash", "abort", "exit", "hang", "freeze", "colour", "lie", "unmap", "protocol", "flood" };
     uint32_t id;
     char how[16];
-    if (!living(r, p, &id))
+    if (!living(r, p, &id) || !misbehaviour(r, p, how))
         return;
-    for (unsigned i = 0; rayos_word(p, "how", how, sizeof how) && i < sizeof known / sizeof *known; i++)
-        if (!strcmp(how, known[i])) {
-            rayos_marker(&kit, "FAILURE:INJECT:%s:%u", how, id);
-            if (!*clients[id].program && order_client(id, how))
-                return;
-            rayos_refuse(r, "state", "deaf");
-            return;
-        }
-    rayos_refuse(r, "argument", "how");
+    rayos_marker(&kit, "FAILURE:INJECT:%s:%u", how, id);
+    if (*clients[id].program || !order_client(id, how))
+        rayos_refuse(r, "state", "deaf");
+}
+
+static void key(const char *p, struct rayos_reply *r)
+{
+    uint32_t code, on;
+    if (number(r, p, "code", 1, 255, &code) && number(r, p, "on", 0, 1, &on) && !press(code, on))
+        rayos_refuse(r, "state", "keyboard");
+}
+
+static void pointer(const char *p, struct rayos_reply *r)
+{
+    uint32_t x, y;
+    if (number(r, p, "x", 0, SIDE_MOST, &x) && number(r, p, "y", 0, SIDE_MOST, &y) && !point(x, y))
+        rayos_refuse(r, "argument", "outside");
+}
+
+static void button(const char *p, struct rayos_reply *r)
+{
+    uint32_t code, on;
+    if (number(r, p, "code", BTN_LEFT, BTN_MIDDLE, &code) && number(r, p, "on", 0, 1, &on) && !press(code, on))
+        rayos_refuse(r, "state", "pointer");
 }
 
 static void query(const char *p, struct rayos_reply *r)
 {
     (void)p;
-    rayos_say(r, " windows=%u mem_kb=%u compositor=%s compositor_kb=%u us=%llu", count_clients(), memory_used_kb(),
+    rayos_say(r, " windows=%u mem_kb=%u total_kb=%u compositor=%s compositor_kb=%u us=%llu", count_clients(), memory_used_kb(), memory_total_kb(),
               compositor_is_up(NULL) ? "up" : "down", resident_kb(compositor_pid()), (unsigned long long)now_us());
 }
 
@@ -201,11 +269,54 @@ static void frames(const char *p, struct rayos_reply *r)
     rayos_say(r, " ticks=%u us=%llu", n, (unsigned long long)(now_us() - begun));
 }
 
+static bool has_shown(const void *context)
+{
+    const uint32_t *wanted = context;               /* id, frame */
+    const struct client *c = &clients[wanted[0]];
+    return !c->pid || c->page->shown >= wanted[1];
+}
+
+static void wait_for(const char *p, struct rayos_reply *r)
+{
+    uint32_t wanted[2];
+    uint64_t begun = now_us();
+    if (!living(r, p, &wanted[0]) || !number(r, p, "shown", 1, 1000000, &wanted[1]))
+        return;
+    while (!has_shown(wanted) && now_us() - begun < WAIT_US)
+        run_until(has_shown, wanted, 1000000 / 60);     /* nothing wakes us at a frame: it is looked for at each tick */
+    if (!has_shown(wanted) || !clients[wanted[0]].pid)
+        rayos_refuse(r, "state", clients[wanted[0]].pid ? "slow" : "ended");
+    else
+        rayos_say(r, " shown=%u us=%llu", clients[wanted[0]].page->shown, (unsigned long long)(now_us() - begun));
+}
+
 static void soak_run(const char *p, struct rayos_reply *r)
+{
+    uint32_t count, seconds, rate = SOAK_RATE;
+    if (number(r, p, "clients", 1, 96, &count) && number(r, p, "seconds", 1, 86400, &seconds) && option(r, p, "rate", 1, 1000, &rate))
+        soak(r, count, seconds, rate);
+}
+
+static void churn_run(const char *p, struct rayos_reply *r)
 {
     uint32_t count, seconds;
     if (number(r, p, "clients", 1, 96, &count) && number(r, p, "seconds", 1, 86400, &seconds))
-        soak(r, count, seconds);
+        churn(r, count, seconds);
+}
+
+static void stress(const char *p, struct rayos_reply *r)
+{
+    uint32_t level, seconds;
+    char kind[16] = "";
+    if (!number(r, p, "level", 1, 100, &level) || !number(r, p, "seconds", 1, 3600, &seconds))
+        return;
+    static const char *const kinds[] = { "clients", "cpu", "memory", "disk" };      /* as enum load */
+    for (unsigned i = 0; rayos_word(p, "kind", kind, sizeof kind) && i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kind, kinds[i])) {
+            crowd(r, i, level, seconds);
+            return;
+        }
+    rayos_refuse(r, "argument", "kind");
 }
 
 static void supervise(const char *p, struct rayos_reply *r)
@@ -241,7 +352,7 @@ static void crash(const char *p, struct rayos_reply *r)
     }
 }
 
-static void leave(void *context)
+void leave(void *context)
 {
     (void)context;
     sync();
@@ -262,18 +373,48 @@ static const struct verb {
     const char *keys[KEYS + 1];
 } verbs[] = {
     { "hello", hello, { 0 } },
-    { "create", create, { "id", "x", "y", "w", "h", "rate" } },
-    { "demo", demo, { "id", "name" } },
+    { "create", create, { "id", "x", "y", "w", "h", "rate", "color", "kind", "how" } },
+    { "demo", demo, { "id", "name", "x", "y" } },
     { "destroy", destroy, { "id" } },
-    { "kill", kill_clients, { "id", "to", "signal" } },
+    { "kill", kill_clients, { "id", "to", "signal", "hold" } },
+    { "hold", hold, { "on" } },
     { "stop", stop, { "id", "on" } },
     { "misbehave", misbehave, { "id", "how" } },
+    { "raise", raise_client, { "id" } },
+    { "resize", resize, { "id", "w", "h" } },
+    { "fullscreen", fullscreen, { "id", "on" } },
+    { "redraw", redraw, { "id", "how" } },
+    { "copy", copy, { "id", "text" } },
+    { "paste", paste, { "id" } },
+    { "drag", drag, { "id", "text", "from", "to" } },
+    { "focus", focus, { "id" } },
+    { "animate", animate, { "id", "on" } },
+    { "work", work, { "id", "name", "seed", "rate" } },
+    { "perf", perf, { "id" } },
+    { "key", key, { "code", "on" } },
+    { "pointer", pointer, { "x", "y" } },
+    { "button", button, { "code", "on" } },
     { "query", query, { 0 } },
     { "client", client, { "id" } },
     { "frames", frames, { "n" } },
-    { "soak", soak_run, { "clients", "seconds" } },
+    { "wait", wait_for, { "id", "shown" } },
+    { "soak", soak_run, { "clients", "seconds", "rate" } },
+    { "churn", churn_run, { "clients", "seconds" } },
+    { "stress", stress, { "kind", "level", "seconds" } },
     { "supervise", supervise, { "on" } },
     { "crash", crash, { "kind" } },
+    { "net", net, { "do", "node", "peers", "always" } },
+    { "disk", disk, { "do", "id", "rate", "data" } },
+    { "resources", resources, { 0 } },
+    { "limit", limit, { "id", "memory_kb", "cpu", "tasks" } },
+    { "run", run, { "line", "seconds" } },
+    { "put", put_file, { "name", "at", "data" } },
+    { "get", get_file, { "name", "at" } },
+    { "sum", sum_file, { "name" } },
+    { "scenario", scenario, { "name" } },
+    { "milestone", milestone, { "name" } },
+    { "verify", verify, { "check", "want" } },
+    { "complete", complete, { 0 } },
     { "poweroff", poweroff, { 0 } },
 };
 

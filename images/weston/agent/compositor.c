@@ -40,9 +40,19 @@ void start_compositor(void)
     _exit(127);
 }
 
+/* Weston has a pointer only from the first motion on: clients that hear of it by a click have lost that click. */
+static void wake_pointer(void)
+{
+    unsigned width, height;
+    screen_size(&width, &height);
+    point(width - 2, height - 1);               /* two places: one that it is at already is no motion */
+    point(width - 1, height - 1);
+}
+
 void compositor_ready(void)
 {
     up = true;
+    wake_pointer();
     if (lost) {
         lost = false;
         rayos_marker(&kit, "FAILURE:RECOVERY_COMPLETE:%u:success", COMPOSITOR);

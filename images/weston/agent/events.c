@@ -10,7 +10,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { WATCHED_MOST = 8, ABSENT_MS = 200 };
+
 static int signals = -1, runtime = -1;
+static struct { int fd; void (*heard)(void); } watched[WATCHED_MOST];
+static unsigned watchers;
+
+void watch(int fd, void (*heard)(void))
+{
+    unsigned i = 0;
+    while (i < watchers && watched[i].heard != heard)
+        i++;
+    if (i == WATCHED_MOST)
+        return;
+    watched[i].fd = fd;
+    watched[i].heard = heard;
+    watchers += i == watchers;
+}
 
 void watch_signals(void)
 {
@@ -39,11 +55,14 @@ static void take_signals(void)
         ;
     pid_t pid;
     int status;
-    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+        if (command_ended(pid, status))
+            continue;
         if (pid != compositor_pid())
             client_changed(pid, status);
         else if (!WIFSTOPPED(status) && !WIFCONTINUED(status))
             compositor_ended(status);
+    }
 }
 
 static void take_names(void)
@@ -62,16 +81,27 @@ static void take_names(void)
 /* Sleeps until something happens or the time is over, and takes what did. */
 static void turn(bool commands, int wait_ms)
 {
-    struct pollfd fds[CLIENT_LAST + 4] = { { signals, POLLIN, 0 }, { runtime, POLLIN, 0 }, { commands ? control_fd() : -1, POLLIN, 0 } };
+    struct pollfd fds[CLIENT_LAST + 4 + WATCHED_MOST] = { { signals, POLLIN, 0 }, { runtime, POLLIN, 0 }, { commands ? control_fd() : -1, POLLIN, 0 } };
     unsigned ids[CLIENT_LAST + 4], n = 3;
     for (unsigned id = 1; id <= CLIENT_LAST; id++)
         if (clients[id].pid && clients[id].socket >= 0) {
             ids[n] = id;
             fds[n++] = (struct pollfd){ clients[id].socket, POLLIN, 0 };
         }
+    unsigned first = n;
+    for (unsigned i = 0; i < watchers; i++)
+        fds[n++] = (struct pollfd){ watched[i].fd, POLLIN, 0 };
     if (poll(fds, n, wait_ms) <= 0)
         return;
-    for (unsigned i = 3; i < n; i++)
+    if (fds[2].revents & POLLHUP && !(fds[2].revents & POLLIN)) {
+        fds[2].fd = -1;                             /* no host there: look for one again a little later, and never spin */
+        if (poll(fds, n, wait_ms < 0 || wait_ms > ABSENT_MS ? ABSENT_MS : wait_ms) <= 0)
+            return;
+    }
+    for (unsigned i = first; i < n; i++)
+        if (fds[i].revents)
+            watched[i - first].heard();
+    for (unsigned i = 3; i < first; i++)
         if (fds[i].revents)
             hear_client(ids[i]);
     if (fds[0].revents)

@@ -34,7 +34,10 @@ int main(void)
     start_compositor();
     if (!run_until(compositor_is_up, NULL, UP_LIMIT_US))
         rayos_marker(&kit, "FAILURE:DETECTED:compositor:%u", COMPOSITOR);
+    start_tunnel();
     start_first_clients();
+    load_modules(true);
+    carry_out_plan();
     rayos_ready(&kit);
     run_commands();
 }

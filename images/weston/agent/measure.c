@@ -8,9 +8,9 @@
 
 #define SECOND_US UINT64_C(1000000)
 
-enum { ACROSS = 8, DOWN = 8, STEP_X = 128, STEP_Y = 96, WIDTH = 120, HEIGHT = 88, SOAK_RATE = 10 };    /* 64 fit beside each other */
+enum { ACROSS = 8, DOWN = 8, STEP_X = 128, STEP_Y = 96, WIDTH = 120, HEIGHT = 88 };     /* 64 fit beside each other */
 
-unsigned memory_used_kb(void)
+static unsigned memory_kb(bool used)
 {
     char line[128];
     unsigned total = 0, available = 0;
@@ -21,7 +21,17 @@ unsigned memory_used_kb(void)
     }
     if (file)
         fclose(file);
-    return total - available;
+    return used ? total - available : total;
+}
+
+unsigned memory_used_kb(void)
+{
+    return memory_kb(true);
+}
+
+unsigned memory_total_kb(void)
+{
+    return memory_kb(false);
 }
 
 unsigned cpu_percent(void)
@@ -58,35 +68,35 @@ unsigned resident_kb(pid_t pid)
     return pages * 4;
 }
 
+bool start_in_grid(uint32_t id, uint32_t rate)
+{
+    struct client *c = &clients[id];
+    uint32_t i = id - 1, place[5] = { i % ACROSS * STEP_X, i / ACROSS % DOWN * STEP_Y, WIDTH, HEIGHT, rate };
+    memcpy(c->place, place, sizeof place);
+    *c->program = 0;
+    c->recovering = false;
+    return start_client(id) && run_until(client_is_settled, &id, 20 * SECOND_US) && c->mapped;
+}
+
 /* Starts clients 1 to count beside each other, as many as the screen holds; false: one did not come up. */
 static bool start_grid(uint32_t count, uint32_t rate)
 {
     bool all = true;
-    for (uint32_t id = 1; id <= count; id++) {
-        struct client *c = &clients[id];
-        uint32_t i = id - 1, place[5] = { i % ACROSS * STEP_X, i / ACROSS % DOWN * STEP_Y, WIDTH, HEIGHT, rate };
-        memcpy(c->place, place, sizeof place);
-        *c->program = 0;
-        all = start_client(id) && run_until(client_is_settled, &id, 20 * SECOND_US) && c->mapped && all;
-    }
+    for (uint32_t id = 1; id <= count; id++)
+        all = start_in_grid(id, rate) && all;
     return all;
 }
 
 void start_first_clients(void)
 {
-    char line[2048] = "";
+    char words[2048];
     uint32_t count = 0;
-    FILE *file = fopen("/proc/cmdline", "re");
-    if (file) {
-        if (fgets(line, sizeof line, file))
-            line[strcspn(line, "\n")] = 0;
-        fclose(file);
-    }
-    if (rayos_number(line, "clients", &count) && count <= ACROSS * DOWN)
+    command_line(words, sizeof words);
+    if (rayos_number(words, "clients", &count) && count <= ACROSS * DOWN)
         start_grid(count, SOAK_RATE);
 }
 
-void soak(struct rayos_reply *r, uint32_t count, uint32_t seconds)
+void soak(struct rayos_reply *r, uint32_t count, uint32_t seconds, uint32_t rate)
 {
     bool pass;
     if (count_clients()) {
@@ -94,7 +104,7 @@ void soak(struct rayos_reply *r, uint32_t count, uint32_t seconds)
         return;
     }
     rayos_marker(&kit, "SOAK:START:%u:%u", count, seconds);
-    pass = start_grid(count, SOAK_RATE);
+    pass = start_grid(count, rate);
     cpu_percent();
     for (uint32_t second = 0; second < seconds; second++) {
         uint32_t before[CLIENT_LAST + 1] = { 0 }, shown = 0;

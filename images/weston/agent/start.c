@@ -1,31 +1,14 @@
-/* File systems, kernel modules, and what libinput would hear of udev. */
+/* File systems, and what libinput would hear of udev. */
 #define _GNU_SOURCE
 #include "agent.h"
-#include <fcntl.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-static void load_modules(void)
-{
-    char name[64], path[96];
-    FILE *order = fopen("/modules/order", "re");
-    while (order && fscanf(order, "%63s", name) == 1) {
-        snprintf(path, sizeof path, "/modules/%s.ko", name);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0))
-            fprintf(stderr, "agent: module %s: %m\n", name);
-        close(fd);
-    }
-    if (order)
-        fclose(order);
-}
 
 static bool reads_zero(const char *device, const char *what)
 {
@@ -75,13 +58,27 @@ void start_system(void)
     mount("tmpfs", "/run", "tmpfs", 0, "mode=755");
     mount("tmpfs", "/tmp", "tmpfs", 0, "");
     mkdir("/run/user", 0700);
-    load_modules();
+    load_modules(false);
+    make_input_devices();
     describe_input();
     setenv("PATH", "/usr/bin", 1);
     setenv("HOME", "/root", 1);
+    setenv("SHELL", "/bin/sh", 1);                  /* of weston-terminal */
     setenv("XDG_RUNTIME_DIR", "/run/user", 1);
     setenv("WAYLAND_DISPLAY", "wayland-0", 1);
     setenv("XDG_CACHE_HOME", "/tmp", 1);
+}
+
+void command_line(char *words, size_t size)
+{
+    FILE *file = fopen("/proc/cmdline", "re");
+    *words = ' ';
+    words[1] = 0;
+    if (file) {
+        if (fgets(words + 1, (int)size - 1, file))
+            words[strcspn(words, "\n")] = 0;
+        fclose(file);
+    }
 }
 
 void screen_size(unsigned *width, unsigned *height)

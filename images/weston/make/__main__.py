@@ -1,4 +1,4 @@
-"""Makes build/vmlinux and build/initrd.cpio of Debian packages and our own sources: no root, the same bytes each time.
+"""Makes build/vmlinux and build/initrd.lz4 of Debian packages and our own sources: no root, the same bytes each time.
 
 Standard library only, so that any Python 3.11 will do: python3 make [--locked | --lock]
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -21,11 +22,13 @@ from pathlib import Path
 import compiling
 import cpio
 from apt import Archive, BuildError, Package
-from kernel import vmlinux
-from tree import image_tree, unpack, unpack_kernel
+from packing import packed
+from tree import image_tree
+from unpacking import Kept, unpack, unpack_kernel
 
 FOLDER = Path(__file__).resolve().parent.parent
 LOCK = FOLDER / "lock.json"
+LZ4 = "usr/lib/x86_64-linux-gnu/liblz4.so.1"
 
 
 def main() -> None:
@@ -53,7 +56,10 @@ def build(cache: Path, scratch: Path, into: Path, *, locked: bool, renew: bool) 
     contents = tomllib.loads((FOLDER / "contents.toml").read_text())
     archive = Archive(cache, scratch)
     if locked:
-        packages = archive.locked([tuple(entry) for entry in json.loads(LOCK.read_text())])
+        entries = [tuple(entry) for entry in json.loads(LOCK.read_text())]
+        if [name for name, *_ in entries[1:]] != [*contents["packages"], *contents["compile"]]:
+            raise BuildError("lock.json names other packages than contents.toml: renew it with --lock")
+        packages = archive.locked(entries)
     else:
         names = [archive.newest_kernel(contents["kernel"]), *contents["packages"], *contents["compile"]]
         packages = archive.current(names)
@@ -61,24 +67,30 @@ def build(cache: Path, scratch: Path, into: Path, *, locked: bool, renew: bool) 
     guest, tools = rest[: len(contents["packages"])], rest[len(contents["packages"]) :]
     say(f"{kernel.file.name} and {len(rest)} more packages are there after {time.monotonic() - started:.1f} s")
 
-    root, dev = scratch / "root", scratch / "dev"
-    unpack([package.file for package in guest], root)
-    unpack([package.file for package in tools], dev)
-    boot, modules = unpack_kernel(kernel.file, scratch / "kernel", contents["modules"])
+    kept = Kept(cache / "unpacked")
+    root = kept.get(guest, [], lambda into: unpack(guest, into))
+    dev = kept.get(tools, [], lambda into: unpack(tools, into))
+    linux = kept.get([kernel], contents["modules"], lambda into: unpack_kernel(kernel, into, contents["modules"]))
+    kept.prune()
     ours = compiling.programs(FOLDER, root, dev, scratch / "ours")
-    nodes = image_tree(contents, root, modules, ours)
+    nodes = image_tree(contents, root, linux / "modules", ours)
     nodes["etc/weston.ini"] = cpio.file((FOLDER / "weston.ini").read_bytes())
     made = scratch / "made"
     made.mkdir()
-    (made / "vmlinux").write_bytes(vmlinux(boot))
-    with (made / "initrd.cpio").open("wb") as out:
-        cpio.write(out, nodes)
+    shutil.copyfile(linux / "vmlinux", made / "vmlinux")
+    initramfs = io.BytesIO()
+    cpio.write(initramfs, nodes)
+    (made / "initrd.lz4").write_bytes(packed(initramfs.getvalue(), root / LZ4))
     (made / "manifest.json").write_text(manifest(made, packages, len(nodes)))
+    with (made / "disk.img").open("wb") as disk:
+        disk.truncate(1 << 20)  # empty, for scenarios with a disk
     for result in sorted(made.iterdir()):
-        shutil.move(result, into / result.name)
+        beside = into / f".{result.name}"
+        shutil.copyfile(result, beside)
+        beside.replace(into / result.name)  # whoever boots meanwhile has the old one, whole
     if renew:
         LOCK.write_text(lock_text(packages))
-    megabytes = sum((into / name).stat().st_size for name in ("vmlinux", "initrd.cpio")) / 1e6
+    megabytes = sum((into / name).stat().st_size for name in ("vmlinux", "initrd.lz4")) / 1e6
     say(f"{len(nodes)} files, {megabytes:.1f} MB with the kernel, in {time.monotonic() - started:.1f} s")
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from apt import BuildError
 
 _FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wl,--build-id=none", "-s"]
-_PROTOCOLS = {"xdg-shell": "stable/xdg-shell/xdg-shell.xml"}
+_PROTOCOLS = {
+    "xdg-shell": "stable/xdg-shell/xdg-shell.xml",
+    "presentation-time": "stable/presentation-time/presentation-time.xml",
+}
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 

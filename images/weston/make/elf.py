@@ -26,12 +26,15 @@ def needed(data: bytes) -> list[str]:
     return []
 
 
-def module_info(data: bytes) -> dict[str, str]:
-    """The `key=value` texts of a kernel module's section .modinfo; of several with one key the last."""
+def module_info(data: bytes) -> dict[str, list[str]]:
+    """The `key=value` texts of a kernel module's section .modinfo, by key."""
     for name, _, offset, size, _ in _sections(data):
         if name == ".modinfo":
             texts = data[offset : offset + size].decode("utf-8", "replace").split("\0")
-            return dict(text.split("=", 1) for text in texts if "=" in text)
+            found: dict[str, list[str]] = {}
+            for key, _, value in (text.partition("=") for text in texts if "=" in text):
+                found.setdefault(key, []).append(value)
+            return found
     return {}
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,53 +16,12 @@ _LIBRARIES = (f"usr/{_MULTIARCH}", _MULTIARCH, f"usr/{_MULTIARCH}/weston", f"usr
 _LOADER = "ld-linux-x86-64.so.2"
 
 
-def unpack(packages: Iterable[Path], into: Path) -> None:
-    """Unpack *packages* over each other.
-
-    :raises BuildError: if one cannot be.
-    """
-    into.mkdir()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for package, done in pool.map(lambda p: (p, _run("dpkg-deb", "-x", p, into)), list(packages)):
-            if done.returncode:
-                raise BuildError(f"{package.name} cannot be unpacked: {done.stderr.strip()}")
-
-
-def unpack_kernel(package: Path, into: Path, wanted: list[str]) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """The bzImage of the kernel *package*, and its modules *wanted* with those they depend on, in loading order."""
-    into.mkdir()
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as source:
-        patterns = ["./boot/vmlinuz-*", "./lib/modules/*/kernel/*.ko"]
-        subprocess.run(
-            ["tar", "--extract", "--wildcards", "--directory", into, *patterns], stdin=source.stdout, check=True
-        )
-    files = {path.stem.replace("-", "_"): path for path in into.rglob("*.ko")}
-    return next(into.glob("boot/vmlinuz-*")).read_bytes(), list(_with_needed(wanted, files))
-
-
-def _with_needed(wanted: list[str], files: Mapping[str, Path]) -> Iterator[tuple[str, bytes]]:
-    done: set[str] = set()
-
-    def take(name: str) -> Iterator[tuple[str, bytes]]:
-        if name in done:
-            return
-        done.add(name)
-        if name not in files:
-            raise BuildError(f"the kernel package has no module {name}")
-        data = files[name].read_bytes()
-        for other in filter(None, elf.module_info(data).get("depends", "").split(",")):
-            yield from take(other.replace("-", "_"))
-        yield name, data
-
-    for name in wanted:
-        yield from take(name)
-
-
 def image_tree(
-    contents: Mapping[str, Any], root: Path, modules: list[tuple[str, bytes]], ours: Mapping[str, bytes]
+    contents: Mapping[str, Any], root: Path, modules: Path, ours: Mapping[str, bytes]
 ) -> dict[str, cpio.Node]:
     """All files of the image, by path.
 
+    :param modules: the folder with them.
     :param ours: what was compiled here.
     :raises BuildError: if a pattern matches nothing, or a program needs a library that no named package has.
     """
@@ -72,6 +29,7 @@ def image_tree(
         **{name: cpio.directory() for name in ("dev", "proc", "sys", "run", "tmp", "root", "var/cache/fontconfig")},
         **{name: cpio.link(f"usr/{name}") for name in ("bin", "lib", "lib64")},
         f"usr/lib64/{_LOADER}": cpio.link(f"../{_MULTIARCH}/{_LOADER}"),
+        "usr/bin/sh": cpio.link("busybox"),
         "dev/console": cpio.character_device(5, 1),
         "dev/null": cpio.character_device(1, 3),
     }
@@ -80,9 +38,7 @@ def image_tree(
     elves |= _libraries(root, elves)
     nodes |= {path: cpio.file(data, executable=True) for path, data in elves.items()}
     nodes |= {_place(path): cpio.file((root / path).read_bytes()) for path in _matching(root, contents["files"])}
-    # Without their signatures: Debian's kernel does not insist on them, and verifying takes time under TCG.
-    nodes |= {f"modules/{name}.ko": cpio.file(elf.without_signature(data)) for name, data in modules}
-    nodes["modules/order"] = cpio.file("".join(f"{name}\n" for name, _ in modules).encode())
+    nodes |= {f"modules/{path.name}": cpio.file(path.read_bytes()) for path in modules.iterdir()}
     return nodes
 
 
@@ -123,7 +79,3 @@ def _is_any(path: str, patterns: list[str]) -> bool:
 def _place(path: str) -> str:
     """Where a package's path is in the image: /bin and /lib are links into /usr."""
     return path if path.split("/", maxsplit=1)[0] not in {"bin", "lib", "lib64"} else f"usr/{path}"
-
-
-def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)

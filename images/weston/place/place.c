@@ -1,6 +1,7 @@
-/* A Weston module with two jobs that no protocol does:
- * - It puts a window where its client asks: an application id that ends in "@X,Y" names the place of its content. All else is left
- *   to the desktop shell.
+/* A Weston module with three jobs that no protocol does:
+ * - It puts a window where its client asks: an application id that ends in "@X,Y" names the place of its content; so does RAYOS_PLACE=X,Y
+ *   in the environment of a client that knows nothing of this. All else is left to the desktop shell.
+ * - It raises a window whose title becomes "rayos.raise.N" or "rayos.focus.N", and gives it the keyboard by the second.
  * - It tells the agent that the desktop is drawn: the file "desktop" in the runtime directory. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,8 +12,10 @@
 #include <libweston-desktop/libweston-desktop.h>
 
 struct watch {
-    struct wl_listener destroy;
-    bool placed;
+    struct wl_listener destroy, commit;
+    bool placed, asked;
+    int x, y;                   /* what the environment says, once it was asked; -1: nothing */
+    unsigned raised;            /* times */
 };
 
 static void on_destroy(struct wl_listener *listener, void *data)
@@ -20,7 +23,66 @@ static void on_destroy(struct wl_listener *listener, void *data)
     struct watch *w = wl_container_of(listener, w, destroy);
     (void)data;
     wl_list_remove(&w->destroy.link);
+    wl_list_remove(&w->commit.link);
     free(w);
+}
+
+static void give_keyboard(struct weston_surface *surface, struct weston_view *view)
+{
+    struct weston_seat *seat;
+    wl_list_for_each(seat, &surface->compositor->seat_list, link)
+        weston_view_activate_input(view, seat, WESTON_ACTIVATE_FLAG_CONFIGURE);
+}
+
+/* Over all others of its layer, as the shell does for a window that is clicked. The client says so with its next frame. */
+static void on_commit(struct wl_listener *listener, void *data)
+{
+    struct watch *w = wl_container_of(listener, w, commit);
+    struct weston_surface *surface = data;
+    struct weston_view *view;
+    unsigned times;
+    const char *title = weston_surface_is_desktop_surface(surface)
+        ? weston_desktop_surface_get_title(weston_surface_get_desktop_surface(surface)) : NULL;
+    bool focus = title && sscanf(title, "rayos.focus.%u", &times) == 1;
+    if (!title || (!focus && sscanf(title, "rayos.raise.%u", &times) != 1) || times == w->raised)
+        return;
+    w->raised = times;
+    wl_list_for_each(view, &surface->views, surface_link) {
+        struct weston_layer *layer = view->layer_link.layer;
+        if (!layer)
+            continue;
+        weston_view_geometry_dirty(view);
+        weston_layer_entry_remove(&view->layer_link);
+        weston_layer_entry_insert(&layer->view_list, &view->layer_link);
+        weston_view_geometry_dirty(view);
+        if (focus)
+            give_keyboard(surface, view);
+    }
+    weston_surface_damage(surface);
+}
+
+static bool place_of(struct watch *w, struct weston_surface *surface, const char *id, int *x, int *y)
+{
+    const char *at = id ? strrchr(id, '@') : NULL;
+    char path[32], words[4096] = "";
+    pid_t pid;
+    if (at)
+        return sscanf(at, "@%d,%d", x, y) == 2;
+    if (!w->asked) {
+        w->asked = true;
+        w->x = -1;
+        wl_client_get_credentials(wl_resource_get_client(surface->resource), &pid, NULL, NULL);
+        snprintf(path, sizeof path, "/proc/%d/environ", pid);
+        FILE *file = fopen(path, "re");
+        size_t n = file ? fread(words, 1, sizeof words - 1, file) : 0;
+        if (file)
+            fclose(file);
+        for (const char *word = words; word < words + n; word += strlen(word) + 1)
+            sscanf(word, "RAYOS_PLACE=%d,%d", &w->x, &w->y);
+    }
+    *x = w->x;
+    *y = w->y;
+    return w->x >= 0;
 }
 
 /* A surface's place was worked out, for the next frame: whatever the shell chose, it is another before that is drawn. Once the window
@@ -34,16 +96,16 @@ static void on_transform(struct wl_listener *unused, void *data)
         return;
     struct watch *w = wl_container_of(listener, w, destroy);
     const char *id = weston_desktop_surface_get_app_id(weston_surface_get_desktop_surface(surface));
-    const char *at = id ? strrchr(id, '@') : NULL;
     struct weston_view *view;
     int x, y;
-    if (w->placed || !at || sscanf(at, "@%d,%d", &x, &y) != 2)
+    if (w->placed || !place_of(w, surface, id, &x, &y))
         return;
     w->placed = true;               /* also for the signal that comes out of this */
-    wl_list_for_each(view, &surface->views, surface_link) {
-        weston_view_set_position(view, x, y);
-        weston_view_update_transform(view);
-    }
+    wl_list_for_each(view, &surface->views, surface_link)
+        if (!view->geometry.parent) {       /* a menu has its place from its window */
+            weston_view_set_position(view, x, y);
+            weston_view_update_transform(view);
+        }
     w->placed = weston_surface_is_mapped(surface);
 }
 
@@ -55,6 +117,8 @@ static void on_surface(struct wl_listener *listener, void *data)
     if (!w)
         return;
     w->destroy.notify = on_destroy;
+    w->commit.notify = on_commit;
+    wl_signal_add(&surface->commit_signal, &w->commit);
     wl_signal_add(&surface->destroy_signal, &w->destroy);
 }
 
