@@ -4,9 +4,14 @@ A slow host fails none of them.
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
+
+# A shell starts what is to run in the background with Ctrl-C ignored, and so would all be that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("harness", deadline=None, derandomize="HARNESS_TEST_SEED" not in os.environ)
 settings.load_profile("harness")

@@ -248,6 +248,9 @@ def test_an_example_of_the_help_texts_works(line: str, surroundings: Mapping[str
         make_series(desk / "build", 2, culprit=2)
     elif line.startswith("harness judge"):
         first = f"harness run scenarios/smoke/first-light.toml --runs-dir runs; mv runs/* {line.split()[2]}; "
+    elif line.startswith("harness report"):
+        first = "harness run scenarios/smoke/first-light.toml --runs-dir runs; "
+        first += f"mv runs/* {line.split()[2]}; " if "1a2b3c4d" in line else ""
     elif line.startswith("harness triage runs"):
         (desk / "crash.toml").write_text(CRASHING)
         first = f"harness run crash.toml --runs-dir runs || mv runs/* {line.split()[2]}; "

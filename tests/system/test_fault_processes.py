@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.engine.context import Context
+from harness.errors import UsageError
 from harness.evidence.journal import read_events
 from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.fault_kinds import FreezeQemu, KillQemu
@@ -16,7 +17,7 @@ from harness.targets.qemu import QemuTarget
 
 from .campaigns import Campaign
 from .conftest import Play
-from .faulted import CREATE, busy_guest, cause, events, fault, guest_times, passed
+from .faulted import CREATE, busy_guest, events, fault, guest_times, passed
 from .live_harness import Harnesses
 
 pytestmark = pytest.mark.system
@@ -91,8 +92,8 @@ def test_a_campaign_that_was_killed_from_within_is_resumed_and_its_run_spared(ha
     assert len(torn) == 1
 
 
-def test_a_target_without_a_process_of_ours_makes_the_run_inconclusive(play: Play) -> None:
+def test_a_target_without_a_process_of_ours_is_refused_a_fault_of_processes(play: Play) -> None:
     told = play(ScenarioBuilder("told", image="reference").boot("RAYOS_KIT:DESKTOP"))
     scenario = ScenarioBuilder("replayed", image="reference").boot("RAYOS_KIT:DESKTOP").expect("RAYOS_KIT:DESKTOP")
-    outcome = play(scenario.faults(fault(FreezeQemu(), marker="RAYOS_KIT:BOOT")), target=told.bundle.path)
-    assert cause(outcome)[1] == "fault-impossible"
+    with pytest.raises(UsageError, match=r"the fault .* \(freeze-qemu\) needs qmp"):
+        play(scenario.faults(fault(FreezeQemu(), marker="RAYOS_KIT:BOOT")), target=told.bundle.path)

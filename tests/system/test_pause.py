@@ -109,7 +109,7 @@ def test_a_board_that_fell_silent_is_left_with_its_address_and_the_word_that_it_
     """There is no post mortem of a board: the deadline alone has to end in a pause."""
     with socket.create_server(("127.0.0.1", 0)) as cable:
         url = f"socket://127.0.0.1:{cable.getsockname()[1]}"
-        (tmp_path / "desk.toml").write_text(f'name = "desk"\nurl = "{url}"\n')
+        (tmp_path / "desk.toml").write_text(f'name = "desk"\nurl = "{url}"\nlossless = true\n')
         never = '[[step]]\ndo = "boot"\nuntil = "text:never"\ntimeout = 0.2\n'
         live = harnesses.start(
             "run", harnesses.scenario(never), "--target", tmp_path / "desk.toml", "--pause-on-fail", "--json"

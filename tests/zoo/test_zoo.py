@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from harness.cli.zoo import command
 from harness.errors import UsageError
+from harness.zoo import play
 from harness.zoo.matrix import document, is_alarm, rows
 from harness.zoo.model import Defect, load_zoo
 from harness.zoo.play import Cell, Seen, clean_cells, defect_cells, detectors
@@ -28,6 +29,17 @@ def _seen(verdict: str, cause: str = "", defect: str = "d", detector: str = "one
 
 def _run(tmp_path: Path, *args: str) -> Result:
     return CliRunner().invoke(command, [*args, "--runs-dir", str(tmp_path / "runs")], standalone_mode=False)
+
+
+def test_a_run_that_a_starved_host_says_nothing_of_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starved, caught = _seen("INCONCLUSIVE", "host-starved: so"), _seen("FAIL", "frame-mismatch: so")
+    for made, last in (([starved, caught], caught), ([starved] * 3, starved), ([caught], caught)):
+        left = list(made)
+        monkeypatch.setattr(play, "_play", lambda cell, runs_dir: left.pop(0))  # noqa: B023
+        assert play.play_cell(starved.cell, tmp_path) == last
+        assert not left
 
 
 DEFECT = Defect(name="d", kind="frames", summary="", cause="frame-mismatch")
