@@ -86,7 +86,7 @@ def eight_clients(folder: Path, hold: int) -> Scenario:
     text = (ROOT / "scenarios/weston/sixty-four-clients.toml").read_text()
     head, _, tail = text.partition('    "create id=9 ')
     few = head + "]\n" + tail.partition("\n]\n")[2]
-    changes = {"to=32 hold=190": f"to=4 hold={hold}", "exactly = 32": "exactly = 4", "id=33": "id=5", "id=64": "id=8"}
+    changes = {"to=32 hold=150": f"to=4 hold={hold}", "exactly = 32": "exactly = 4", "id=33": "id=5", "id=64": "id=8"}
     for old, new in changes.items():
         assert old in few
         few = few.replace(old, new)
