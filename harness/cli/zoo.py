@@ -44,7 +44,7 @@ def command(
 
     Prints the detection matrix: caught or missed, the first cause named right or wrong, and the false alarms. The
     bundles of runs that said what they should are removed. Exit code 1 if a defect was missed or there was a
-    false alarm.
+    false alarm; 3 if nothing is known of a defect because the host starved its runs, three times each.
 
     \b
     Examples:
@@ -53,6 +53,7 @@ def command(
     """
     from harness.targets.loader import find_image
     from harness.targets.needs import require
+    from harness.verdicts import EXIT_LAB, EXIT_PASS, EXIT_PRODUCT
     from harness.zoo import matrix
     from harness.zoo.model import load_zoo
     from harness.zoo.play import clean_cells, defect_cells, play_all
@@ -77,7 +78,9 @@ def command(
     )
     if as_json:
         emit(found)
-    return 1 if found["missed"] or found["false_alarms"] else 0
+    if found["missed"] or found["false_alarms"]:
+        return EXIT_PRODUCT
+    return EXIT_LAB if found["starved"] else EXIT_PASS
 
 
 def _chosen(zoo: Zoo, names: tuple[str, ...]) -> tuple[Defect, ...]:
@@ -115,7 +118,8 @@ def _say_matrix(rows: list[Row], *, every: bool) -> None:
         if row.defect.kind != kind:
             kind = row.defect.kind
             say_lines([kind])
-        state = "missed" if not row.caught_by else "caught" if row.right else "caught, WRONG CAUSE"
+        state = "caught" if row.right else "caught, WRONG CAUSE" if row.caught_by else "missed"
+        state = "starved" if row.starved else state
         by = (
             ", ".join(row.caught_by) if row.caught_by else "; ".join(f"{s.cell.detector} {s.verdict}" for s in row.seen)
         )

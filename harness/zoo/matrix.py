@@ -25,6 +25,11 @@ class Row:
         return [seen.cell.detector for seen in self.seen if is_alarm(seen)]
 
     @property
+    def starved(self) -> bool:
+        """Nobody caught it, and a detector's every run was one that the host starved: neither caught nor missed."""
+        return not self.caught_by and any(seen.starved for seen in self.seen)
+
+    @property
     def right(self) -> bool:
         """Whether the first detector that caught it names the right first cause."""
         first = next((seen for seen in self.seen if is_alarm(seen)), None)
@@ -54,7 +59,8 @@ def document(matrix: list[Row], clean: list[Seen], host_s: float) -> dict[str, A
         "right_cause": sum(row.right for row in matrix),
         "clean_runs": len(clean),
         "false_alarms": len(alarms),
-        "missed": [row.defect.name for row in matrix if not row.caught_by],
+        "missed": [row.defect.name for row in matrix if not row.caught_by and not row.starved],
+        "starved": [row.defect.name for row in matrix if row.starved],
         "wrong_cause": [row.defect.name for row in wrong],
         "alarms": [_seen(seen) for seen in alarms],
         "matrix": [

@@ -39,6 +39,11 @@ class Seen:
     bundle: str
     host_s: float
 
+    @property
+    def starved(self) -> bool:
+        """The host gave it no time: it says nothing of the image."""
+        return self.cause.startswith("host-starved:")
+
 
 def detectors(zoo: Zoo) -> dict[str, Path]:
     """The zoo's scenarios by name.
@@ -87,7 +92,7 @@ def play_cell(cell: Cell, runs_dir: Path) -> Seen:
     """Play one; the detector sees an image and nothing of what is wrong with it. Again, if the host starved it."""
     seen = _play(cell, runs_dir)
     for _ in range(_AGAIN):
-        if not seen.cause.startswith("host-starved:"):
+        if not seen.starved:
             break
         drop(seen)
         seen = _play(cell, runs_dir)

@@ -45,6 +45,16 @@ def test_a_run_that_a_starved_host_says_nothing_of_is_made_again(
 DEFECT = Defect(name="d", kind="frames", summary="", cause="frame-mismatch")
 
 
+def test_a_defect_whose_runs_the_host_starved_is_neither_caught_nor_missed() -> None:
+    starved, caught = _seen("INCONCLUSIVE", "host-starved: so"), _seen("FAIL", "frame-mismatch: so")
+    found = document(rows([DEFECT], [starved]), [], 0.0)
+    assert (found["starved"], found["missed"], found["caught"]) == (["d"], [], 0)
+    found = document(rows([DEFECT], [starved, caught]), [], 0.0)
+    assert (found["starved"], found["missed"], found["caught"]) == ([], [], 1)
+    found = document(rows([DEFECT], [_seen("INCONCLUSIVE", "line-loss: so")]), [], 0.0)
+    assert (found["starved"], found["missed"]) == ([], ["d"])
+
+
 def test_the_zoo_has_at_least_40_defects_and_ten_of_them_late() -> None:
     defects = load_zoo(ZOO).defects
     assert len(defects) >= 40
@@ -169,5 +179,6 @@ def test_every_defect_is_caught_95_percent_with_the_right_cause_and_no_clean_run
     done = _run(tmp_path, str(ZOO), "--clean", "40", "--json")
     found = json.loads(done.stdout)
     assert found["missed"] == []
+    assert len(found["starved"]) <= 2, "the host was too busy for the zoo"
     assert found["false_alarms"] == 0, found["alarms"]
-    assert found["right_cause"] >= 0.95 * found["defects"], found["wrong_cause"]
+    assert found["right_cause"] >= 0.95 * (found["defects"] - len(found["starved"])), found["wrong_cause"]

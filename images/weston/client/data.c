@@ -34,8 +34,11 @@ static void target(void *data, struct wl_data_source *source, const char *type)
     (void)data; (void)source; (void)type;
 }
 
+static bool own;                                        /* what is dragged is ours: it is for others, and only they agree to it */
+
 static void cancelled(void *data, struct wl_data_source *source)
 {
+    own = own && data != dragging;
     if (data == dragging)
         say("UNDROPPED:%u", me.id);
     wl_data_source_destroy(source);
@@ -49,6 +52,7 @@ static void performed(void *data, struct wl_data_source *source)
 static void finished(void *data, struct wl_data_source *source)
 {
     (void)data;
+    own = false;
     say("DRAGGED:%u", me.id);
     wl_data_source_destroy(source);
 }
@@ -93,6 +97,7 @@ bool begin_drag(uint32_t serial)
     memcpy(dragging, armed, sizeof dragging);
     *armed = 0;
     me.page->agreed = false;
+    own = true;
     struct wl_data_source *source = make_source(dragging);
     wl_data_source_set_actions(source, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY);
     wl_data_device_start_drag(device, source, me.surface, NULL, serial);
@@ -168,7 +173,7 @@ static void enter(void *data, struct wl_data_device *from, uint32_t serial, stru
 {
     (void)data; (void)from; (void)surface;
     dragged = offer;
-    if (offer) {
+    if (offer && !own) {
         wl_data_offer_accept(offer, serial, TEXT);
         wl_data_offer_set_actions(offer, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY);
         wl_display_flush(me.display);                   /* after the echo it may be dropped here */
@@ -194,7 +199,7 @@ static void motion(void *data, struct wl_data_device *from, uint32_t time, wl_fi
 static void drop(void *data, struct wl_data_device *from)
 {
     (void)data; (void)from;
-    if (dragged)
+    if (dragged && !own)
         receive(dragged, dragged);
     dragged = NULL;                                     /* the leave that follows does not take it away */
 }

@@ -82,52 +82,18 @@ static void motion(void *data, struct wl_pointer *from, uint32_t time, wl_fixed_
     move_pointer(x, y);
 }
 
-static void echo_button(uint32_t code, uint32_t state)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%u:%u", code, state);
-    take_input("BUTTON", text);
-}
-
-/* The press that the compositor is asked about, and what came after it: echoes keep their order. */
-static struct { uint32_t code, state; } held[32];
-static unsigned holds;
-
-static void hold(uint32_t code, uint32_t state)
-{
-    if (holds < sizeof held / sizeof held[0]) {
-        held[holds].code = code;
-        held[holds++].state = state;
-    }
-}
-
-static void compositor_knows(void *data, struct wl_callback *callback, uint32_t serial)
-{
-    (void)data; (void)serial;
-    wl_callback_destroy(callback);
-    for (unsigned n = 0; n < holds; n++)
-        echo_button(held[n].code, held[n].state);
-    holds = 0;
-}
-
-static const struct wl_callback_listener told = { .done = compositor_knows };
-
 static void button(void *data, struct wl_pointer *from, uint32_t serial, uint32_t time, uint32_t code, uint32_t state)
 {
+    char text[32];
     (void)data; (void)from; (void)time;
     me.serial = serial;
-    if (code != BTN_LEFT || !state) {
-        holds ? hold(code, state) : echo_button(code, state);
-        return;
-    }
-    if (in_strip(pointer_x))
+    if (code == BTN_LEFT && state && in_strip(pointer_x))
         xdg_toplevel_move(me.toplevel, me.seat, serial);
-    else
+    else if (code == BTN_LEFT && state)
         begin_drag(serial);
-    /* Whoever waits for the echo may go on: the button may be released only when the compositor has begun what it began. */
-    if (!holds)
-        wl_callback_add_listener(wl_display_sync(me.display), &told, NULL);
-    hold(code, state);
+    wl_display_flush(me.display);                       /* whoever waits for the echo may go on: the compositor knows */
+    snprintf(text, sizeof text, "%u:%u", code, state);
+    take_input("BUTTON", text);
 }
 
 static void axis(void *data, struct wl_pointer *from, uint32_t time, uint32_t which, wl_fixed_t value)
