@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.evidence.bundle import sha256_file
 from harness.scenario.model import Scenario
 from harness.scenario.stored import from_json, to_json
+from harness.writing import write_whole
 
 VERSION = 1
 
@@ -52,7 +53,7 @@ def write_repro(path: Path, item: Planned, played: Played, image: str, words: st
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(document, indent=1, default=str) + "\n")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 

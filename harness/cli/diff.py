@@ -13,8 +13,8 @@ import click
 
 from harness.cli.common import emit, refuse_unwritable, say
 from harness.cli.options import json_option, run_clock_option, runs_dir_option
-from harness.errors import LabError, UsageError
-from harness.verdicts import EXIT_PASS, EXIT_PRODUCT, LAB
+from harness.errors import UsageError
+from harness.verdicts import EXIT_PASS, EXIT_PRODUCT
 
 if TYPE_CHECKING:
     from harness.diff.model import Comparison, Stream
@@ -146,7 +146,8 @@ def _play(scenario: Path, image: str, seed: int | None, clock: Any, runs_dir: Pa
     :raises UsageError: if it cannot be run.
     :raises LabError: if the host or the lab failed.
     """
-    from harness.engine.batch import BatchOptions, plan, require_images, run_planned
+    from harness.diff.playing import play_one
+    from harness.engine.batch import BatchOptions
     from harness.scenario.loader import load_scenarios
 
     scenarios = load_scenarios(scenario)
@@ -157,21 +158,8 @@ def _play(scenario: Path, image: str, seed: int | None, clock: Any, runs_dir: Pa
             f"{scenario} is of several guests", "play it with `harness run`, and compare the bundles of its guests"
         )
     options = BatchOptions(runs_dir=runs_dir, image=image, seed=seed, clock=clock)
-    planned = plan(scenarios, options)
-    require_images(planned, options)
-    result = run_planned(planned, options)
-    if result.error is not None:
-        raise result.error
-    if result.interrupted:
-        raise KeyboardInterrupt
-    outcome = result.runs[0][1]
-    if outcome is None:
-        raise UsageError(f"{scenario} is skipped: {scenarios[0].skip}", "compare runs of one that is played")
-    verdict = outcome.verdict
-    say(f"{verdict.verdict}  {image}  {outcome.bundle.path}")
-    if verdict.verdict in LAB:
-        why = verdict.first_cause.what if verdict.first_cause else "no reason was given"
-        raise LabError(f"the run of {image} is {verdict.verdict}: {why}", f"its evidence is in {outcome.bundle.path}")
+    outcome = play_one(scenarios[0], options, image)
+    say(f"{outcome.verdict.verdict}  {image}  {outcome.bundle.path}")
     return outcome.bundle.path
 
 

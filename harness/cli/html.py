@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import emit, say
+from harness.cli.common import emit, refuse_unwritable, say
 from harness.cli.options import json_option
 from harness.errors import UsageError
 
@@ -39,6 +39,7 @@ def command(what: tuple[Path, ...], output: Path | None, as_json: bool) -> int:
     from harness.report.html import write_report
     from harness.report.pages import stored_verdict
 
+    refuse_unwritable(output)
     bundles = [bundle for path in what for bundle in _bundles(path)]
     if not bundles:
         raise UsageError(f"there are no runs in {', '.join(map(str, what))}", "name a bundle, or a folder of bundles")

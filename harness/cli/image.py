@@ -122,7 +122,8 @@ def update_images(names: tuple[str, ...], as_json: bool) -> int:
 def _build(profile: Profile, *, force: bool, how: Literal["command", "locked", "update"]) -> dict[str, Any]:
     from harness.targets.build import build
 
-    say(f"{profile.name}: {' '.join(getattr(profile.build, how))}")
+    if words := getattr(profile.build, how):  # without any, `build` says which one the profile lacks
+        say(f"{profile.name}: {' '.join(words)}")
     built = build(profile, force=force, how=how)
     say(f"{profile.name}: built in {built.seconds:.1f} s" if built.ran else f"{profile.name}: was built meanwhile")
     for file in built.files:

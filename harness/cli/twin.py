@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.verdicts import EXIT_LAB, EXIT_PASS, EXIT_PRODUCT
 
 if TYPE_CHECKING:
-    from harness.boards.twin import Twins
+    from harness.diff.twin import Twins
 
 
 @click.command("twin")
@@ -48,8 +48,8 @@ def command(
       harness twin board-check.toml --target desk-3.toml
     """
     from harness.boards.map import on_board
-    from harness.boards.twin import play_twins
     from harness.diff.rules import DEFAULT_RULES, load_rules
+    from harness.diff.twin import play_twins
     from harness.engine.batch import BatchOptions
     from harness.scenario.loader import load_scenarios
 
@@ -59,8 +59,10 @@ def command(
         raise UsageError(f"{scenario} makes {len(scenarios)} scenarios of one guest or more", "compare one at a time")
     options = BatchOptions(runs_dir=runs_dir, image=image, seed=seed, target=target)
     chosen = on_board(scenarios, options, board_with).target
-    if chosen is None or chosen.suffix != ".toml" or not chosen.is_file():
+    if chosen is None or chosen.suffix != ".toml":
         raise UsageError("a twin needs a board", "name its file with --target, or give --board-with")
+    if not chosen.is_file():
+        raise UsageError(f"no board file {chosen}", "--target names the TOML file of a board (docs/boards.md)")
     twins = play_twins(
         scenarios[0],
         chosen,

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from harness.coverage.model import Coverage, FileCoverage
+from harness.writing import write_whole
 
 _DTD = '<!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd">\n'
 
@@ -45,11 +46,9 @@ def write_cobertura(coverage: Coverage, target: Path, root: Path | None = None) 
         classes = ElementTree.SubElement(package, "classes")
         for path, file in files:
             _class(classes, path, file)
-    temporary = target.with_name(target.name + ".tmp")
     ElementTree.indent(document, " ")
     body = ElementTree.tostring(document, encoding="unicode")
-    temporary.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n{_DTD}{body}\n', encoding="utf-8")
-    temporary.replace(target)
+    write_whole(target, f'<?xml version="1.0" encoding="UTF-8"?>\n{_DTD}{body}\n')
 
 
 def _class(classes: ElementTree.Element, path: str, file: FileCoverage) -> None:

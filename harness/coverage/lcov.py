@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.coverage.model import Coverage, FileCoverage, Function
 from harness.errors import UsageError
+from harness.writing import written_whole
 
 
 def write_lcov(coverage: Coverage, target: Path, name: str = "") -> None:
@@ -16,11 +17,9 @@ def write_lcov(coverage: Coverage, target: Path, name: str = "") -> None:
     :raises OSError: if it cannot be written.
     """
     test = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
-    temporary = target.with_name(target.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
+    with written_whole(target) as stream:
         for path, file in sorted(coverage.files.items()):
-            stream.writelines(f"{line}\n" for line in _record(test, path, file))
-    temporary.replace(target)
+            stream.writelines(f"{line}\n".encode() for line in _record(test, path, file))
 
 
 def _record(test: str, path: str, file: FileCoverage) -> Iterator[str]:

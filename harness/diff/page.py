@@ -12,6 +12,7 @@ from harness.console.safe import safe
 from harness.diff import show
 from harness.diff.model import Comparison, Picture
 from harness.diff.point import Point, points
+from harness.writing import write_whole
 
 LISTED = 2000  # differences in the page
 _LIMIT = 64 * 1024  # characters of any one value
@@ -44,14 +45,7 @@ def write_page(found: Comparison, path: Path) -> None:
 
     :raises OSError: if it cannot be written, or a log or picture not be read.
     """
-    text = "\n".join(_page(found))
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, "\n".join(_page(found)))
 
 
 def _page(found: Comparison) -> Iterator[str]:

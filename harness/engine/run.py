@@ -91,7 +91,7 @@ async def play(request: RunRequest) -> RunOutcome:
         facts = GuestFacts.of(profile, request.clock, schema_copy, by_host=by_host(scenario, profile))
         target = request.make_target(profile, scenario, request.clock)
         if scenario.optional:
-            from harness.boards.part import without
+            from harness.engine.part import without
 
             scenario, left_out = without(scenario, target)
             notes = (*request.notes, *(f"SKIPPED {one}" for one in left_out))

@@ -58,7 +58,7 @@ def launch_of(options: BatchOptions, scenario: Scenario, clock: ClockMode) -> La
 def _from_file(path: Path, profile: Profile) -> Target:
     """A board behind a serial port (a TOML file) or a recording (a bundle or a log)."""
     if path.suffix == ".toml" and path.is_file():
-        from harness.targets.serial import load_board
+        from harness.boards.target import load_board
 
         return load_board(path, profile)
     if path.exists():

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.errors import UsageError
+from harness.writing import write_whole
 
 SCHEMA = 1
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -88,16 +89,9 @@ class Bundle:
         return self.path / "inputs"
 
     def write_json(self, name: str, data: Mapping[str, Any], *, durable: bool = False) -> None:
-        """Write *name* whole or not at all; *durable*: it survives the death of the host (which takes 2 ms)."""
-        target = self.path / name
-        temporary = target.with_suffix(".tmp")
-        with temporary.open("w", encoding="utf-8") as stream:
-            json.dump(data, stream, indent=1, ensure_ascii=True, default=str)
-            stream.write("\n")
-            if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
-        temporary.replace(target)
+        """Write *name* whole or not at all; *durable*: it survives the death of the host, too."""
+        text = json.dumps(data, indent=1, ensure_ascii=True, default=str) + "\n"
+        write_whole(self.path / name, text, durable=durable)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON document of the bundle.

@@ -12,9 +12,10 @@ from harness.errors import UsageError
 from harness.frames.compare import Bits, Pixels, compare
 from harness.frames.identity import desktop_of, one_colour
 from harness.frames.masks import load_mask
-from harness.frames.png import encode_png, load_png, write_atomically
+from harness.frames.png import encode_png, load_png
 from harness.frames.result import FrameResult
 from harness.frames.types import Frame, FrameVerdict
+from harness.writing import write_whole
 
 _NAME = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,79}"
@@ -92,7 +93,7 @@ class Goldens:
         path = self.folder / f"{name}.png"
         if add and known:
             path = next(p for n in count(2) if not (p := self.folder / f"{name}.{n}.png").exists())
-        write_atomically(path, encode_png(pixels, _KEPT))
+        write_whole(path, encode_png(pixels, _KEPT), durable=True)
         return path
 
     def mask(self, name: str, picture: Pixels) -> Bits | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.errors import UsageError
+from harness.writing import write_whole
 
 PIXEL_LIMIT = 8192 * 8192  # more than any screen; a few kilobytes of PNG can claim gigapixels
 
@@ -51,23 +50,4 @@ def save_png(path: Path, pixels: NDArray[np.uint32], level: int = 1) -> None:
 
     :raises OSError: if it cannot be written.
     """
-    write_atomically(path, encode_png(pixels, level))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put *data* at *path* through a temporary file beside it.
-
-    :raises OSError: if it cannot be written; then what was there stays.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, encode_png(pixels, level), durable=True)

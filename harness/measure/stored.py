@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.writing import write_whole
 
 _HEAD = "# Figures of a run that was looked at and approved; `harness run … --update-goldens` writes them anew.\n"
 
@@ -40,4 +41,4 @@ def write_values(path: Path, values: Mapping[str, float]) -> None:
     """Replace the file by *values*, in the order given."""
     path.parent.mkdir(exist_ok=True)
     lines = [f"{json.dumps(name, ensure_ascii=False)} = {value:.6g}\n" for name, value in values.items()]
-    path.write_text(_HEAD + "".join(lines), "utf-8")
+    write_whole(path, _HEAD + "".join(lines))

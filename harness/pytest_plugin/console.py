@@ -50,19 +50,18 @@ class Console:
 
         Arguments are those of the step `expect` (docs/scenarios.md): all *patterns*, at least one of *any*, and so on.
         """
-        step = s.Expect(
-            all=patterns,
-            any=tuple(any),
-            order=tuple(order),
-            none=tuple(none),
-            count=tuple(count),
+        self._guest.expect(
+            *patterns,
+            any=any,
+            order=order,
+            none=none,
+            count=count,
             since=since,
             within=within,
             during=during,
             timeout=timeout,
         )
-        index = self._guest.play(step)
-        check = self._guest.live.context.evaluator.checks.of(index)
+        check = self._guest.live.context.evaluator.checks.of(self._guest.last)
         for entry in check.evidence if check is not None else ():
             if "text" in entry:
                 text = str(entry["text"])

@@ -41,6 +41,7 @@ class Guest(ScenarioBuilder):
         self._wanted = Verdict.PASS
         self.looks = False  # its pictures are followed
         self.injects = False  # its faults are followed
+        self.last = 0  # index of the step that was played last
         self.outcome: RunOutcome | None = None
 
     # ---- playing ---------------------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ class Guest(ScenarioBuilder):
         self._shaped = scenario
 
     def _add(self, step: s.Step) -> Self:
-        self.play(step)
+        self.last = self.play(step)
         return self
 
     def _power_on(self, steps: Sequence[s.Step]) -> int:

@@ -15,6 +15,7 @@ from harness.console.safe import safe
 from harness.evidence.bundle import Bundle
 from harness.judge.verdict import RunVerdict
 from harness.report.page import gather
+from harness.writing import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -40,14 +41,7 @@ def write_page(target: Path, name: str, page: object) -> Path:
 
     :raises OSError: if it cannot be written.
     """
-    text = _template(name).render(page=page)
-    temporary = target.with_suffix(".html.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # half a page takes the room that is missing
-        raise
+    write_whole(target, _template(name).render(page=page))
     return target
 
 

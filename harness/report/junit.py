@@ -11,6 +11,7 @@ from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped,
 
 from harness.report.known import held
 from harness.verdicts import PRODUCT, Verdict
+from harness.writing import written_whole
 
 # Everything that XML 1.0 does not allow (production Char), and C1 controls: legal, but no reader shows them
 _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -52,7 +53,8 @@ def write_junit(path: Path, runs: Sequence[dict[str, Any]], checks: Sequence[Seq
     xml = JUnitXml("rayos-harness")
     xml.add_testsuite(suite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    xml.write(str(path), pretty=True)
+    with written_whole(path) as stream:
+        xml.write(stream, pretty=True)
 
 
 def clean(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 from harness.errors import HarnessError, UsageError
 from harness.targets.process import ChildProcess
 from harness.timeouts import TIMEOUTS, host
+from harness.writing import write_whole
 
 Accelerator = Literal["tcg", "kvm"]
 _LINE = "an accelerator that runs guests"
@@ -134,8 +135,6 @@ def _write_cache(key: str, result: Probe) -> None:
     path = _cache_file()
     boot = key.partition(" ")[0]
     kept = {k: v for k, v in _read_cache().items() if k.startswith(boot)} | {key: result}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(OSError):  # without a cache the probe is made again
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.write_text(json.dumps({k: asdict(v) for k, v in kept.items()}))
-        temporary.replace(path)
+        write_whole(path, json.dumps({k: asdict(v) for k, v in kept.items()}))

@@ -15,10 +15,10 @@ import pytest
 from harness.boards import lock
 from harness.boards.lock import PortLock, holder_of, lock_file
 from harness.boards.model import Board
+from harness.boards.target import SerialTarget
 from harness.errors import LabError
 from harness.evidence.journal import Journal
 from harness.targets.profile import Profile
-from harness.targets.serial import SerialTarget
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Pictures in files: lossless, the same bytes every time, safe to read from anywhere."""
 
+import errno
 import struct
 import zlib
 from contextlib import suppress
@@ -89,7 +90,7 @@ def test_no_damage_of_a_file_raises_anything_else(data):
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     save_png(tmp_path / "a.png", picture())
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "disk full")))
     with pytest.raises(OSError, match="disk full"):
         save_png(tmp_path / "a.png", picture(seed=2))
     assert (load_png(tmp_path / "a.png") == picture()).all()

@@ -3,16 +3,14 @@
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from harness.clients.control import ControlLink
 from harness.clients.follower import SceneFollower
-from harness.console.pump import Console
 from harness.console.stream import ConsoleStream
 from harness.console.types import Chunk
-from harness.evidence.journal import Journal, read_events
+from harness.evidence.journal import read_events
 from harness.frames.capture import Capture
 from harness.frames.identity import IdentityChecker
 from harness.markers.parser import MarkerParser
@@ -20,6 +18,8 @@ from harness.qmp.input import axis
 from harness.targets.argv import Launch
 from harness.targets.loader import load_profile
 from harness.targets.qemu import QemuTarget
+
+from .wired import wired
 
 IMAGES = Path(__file__).parents[2] / "images" / "reference"
 SCREEN = 1024, 768
@@ -117,26 +117,12 @@ async def reference(folder, *, image="reference", cmdline="", disks=(), devices=
         ),
     )
     target = QemuTarget(profile, Launch(clock="virtual"))
-    journal = Journal(folder / "journal.jsonl")
-    tasks = []
-    try:
-        await target.start(journal)
-        console = Console(target.console, journal, folder / "serial.bin")
-        link = ControlLink(target.control, journal)
+    async with wired(target, folder) as (journal, console, link):
         session = Session(target, journal, console, link, folder, follower())
-        tasks = [asyncio.create_task(console.run()), asyncio.create_task(link.run())]
         await target.go()
         await session.until(lambda: session.ready == 0)
         yield session
         session.capture.close()
-        console.close()
-    finally:
-        await target.stop()
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-        journal.close()
 
 
 class Told:

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from harness.boards.target import Board, Power, SerialTarget, load_board
 from harness.errors import LabError, TargetLost
 from harness.evidence.journal import Journal, read_events
 from harness.targets.profile import Guest, Machine, Profile
 from harness.targets.qemu import QemuTarget
-from harness.targets.serial import Board, Power, SerialTarget, load_board
 
 from .sectors import ECHO, image, profile, sector
 

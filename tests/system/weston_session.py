@@ -2,17 +2,14 @@
 
 import asyncio
 import struct
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
 
-from harness.clients.control import ControlLink
 from harness.clients.wayland.connection import Connection
 from harness.clients.wayland.port import NAME, WaylandPort
-from harness.console.pump import Console
 from harness.console.stream import ConsoleStream
-from harness.evidence.journal import Journal
 from harness.frames.capture import Capture
 from harness.markers.parser import MarkerParser
 from harness.qmp.input import axis
@@ -20,6 +17,8 @@ from harness.targets.argv import GuestPort, Launch
 from harness.targets.loader import find_image
 from harness.targets.qemu import QemuTarget
 from harness.timeouts import host
+
+from .wired import wired
 
 SCREEN = 1024, 768
 BACKGROUND = 0x203040
@@ -87,26 +86,11 @@ async def weston(folder, *ports):
     wayland = WaylandPort()
     launch = Launch(clock="wall", ports=(GuestPort(name=NAME, plug=wayland.plug), *ports))
     target = QemuTarget(replace(profile), launch)
-    journal = Journal(folder / "journal.jsonl")
-    tasks = []
-    try:
-        await target.start(journal)
-        console = Console(target.console, journal, folder / "serial.bin")
-        link = ControlLink(target.control, journal)
-        async with wayland:
-            session = WestonSession(target, journal, console, link, folder, wayland)
-            tasks = [asyncio.create_task(console.run()), asyncio.create_task(link.run())]
-            await target.go()
-            await session.until(lambda: any(m.startswith("RAYOS_CONTROL:READY:0") for m in session.markers))
-            yield session
-        console.close()
-    finally:
-        await target.stop()
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-        journal.close()
+    async with wired(target, folder) as (journal, console, link), wayland:
+        session = WestonSession(target, journal, console, link, folder, wayland)
+        await target.go()
+        await session.until(lambda: any(m.startswith("RAYOS_CONTROL:READY:0") for m in session.markers))
+        yield session
 
 
 class StockClient:

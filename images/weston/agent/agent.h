@@ -8,6 +8,8 @@
 #include "page.h"
 #include "rayos_kit.h"
 
+#define SETTLE_US UINT64_C(20000000)        /* for one client to show its first frame, or to go: 64 of them share one CPU */
+
 enum { CLIENT_LAST = 232, COMPOSITOR = 240 };       /* ids in markers */
 
 #define ANYWHERE UINT32_MAX                         /* as the x of a demo: where the shell wants it */
@@ -83,9 +85,17 @@ void hold_clients(void);                            /* all of them stand still, 
 enum { SIDE_MOST = 4096 };                          /* pixels */
 /* A word of a command; false: refused. */
 bool number(struct rayos_reply *r, const char *payload, const char *key, uint32_t least, uint32_t most, uint32_t *value);
+/* As `number`, for a word that may be missing: *value stays as it is then. */
+bool option(struct rayos_reply *r, const char *payload, const char *key, uint32_t least, uint32_t most, uint32_t *value);
 bool living(struct rayos_reply *r, const char *payload, uint32_t *id);
 void execute(void *context, char *payload, struct rayos_reply *reply);
 void leave(void *context);                          /* power off */
+
+/* endings.c */
+void destroy(const char *p, struct rayos_reply *r);
+void kill_clients(const char *p, struct rayos_reply *r);
+void stop(const char *p, struct rayos_reply *r);
+void hold(const char *p, struct rayos_reply *r);
 
 /* input.c */
 void make_input_devices(void);                      /* before the compositor starts, which looks for them once */

@@ -2,15 +2,12 @@
 #define _GNU_SOURCE
 #include "agent.h"
 #include <linux/input-event-codes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <unistd.h>
-
-#define SETTLE_US UINT64_C(20000000)        /* for one client to show its first frame, or to go: 64 of them share one CPU */
 
 #define WAIT_US UINT64_C(120000000)         /* for a frame of one of many */
 
@@ -24,8 +21,7 @@ bool number(struct rayos_reply *r, const char *payload, const char *key, uint32_
     return false;
 }
 
-/* As `number`, for a word that may be missing: *value stays as it is then. */
-static bool option(struct rayos_reply *r, const char *payload, const char *key, uint32_t least, uint32_t most, uint32_t *value)
+bool option(struct rayos_reply *r, const char *payload, const char *key, uint32_t least, uint32_t most, uint32_t *value)
 {
     char text[16];
     snprintf(text, sizeof text, " %s=", key);
@@ -128,85 +124,6 @@ static void demo(const char *p, struct rayos_reply *r)
         rayos_refuse(r, "limit", "process");
     else
         rayos_say(r, " pid=%d", c->pid);
-}
-
-/* Ends clients and waits until all of their ends were heard of. */
-static void end_clients(struct rayos_reply *r, uint32_t id, uint32_t to, int signal)
-{
-    uint64_t begun = now_us();
-    unsigned n = 0;
-    for (uint32_t i = id; i <= to; i++)
-        if (clients[i].pid) {
-            kill(clients[i].pid, signal);
-            n++;
-        }
-    for (uint32_t i = id; i <= to; i++)
-        if (!run_until(client_is_gone, &i, SETTLE_US)) {
-            rayos_refuse(r, "state", "alive");
-            return;
-        }
-    rayos_say(r, " ended=%u us=%llu", n, (unsigned long long)(now_us() - begun));
-}
-
-static void destroy(const char *p, struct rayos_reply *r)
-{
-    uint32_t id;
-    if (!living(r, p, &id))
-        return;
-    clients[id].asked = true;
-    end_clients(r, id, id, SIGKILL);
-}
-
-/* Ends clients; so many ms after the first signal the compositor stands still, and the screen shows what it had come to by then. */
-static void kill_and_hold(struct rayos_reply *r, uint32_t id, uint32_t to, int signal, uint32_t ms)
-{
-    uint64_t begun = now_us();
-    unsigned before = count_clients();
-    for (uint32_t i = id; i <= to; i++)
-        if (clients[i].pid)
-            kill(clients[i].pid, signal);
-    /* Before all others: with 64 clients that want the CPU the moment came up to 20 ms late. */
-    sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
-    run_until(NULL, NULL, ms * UINT64_C(1000));
-    kill(compositor_pid(), SIGSTOP);
-    uint64_t held = now_us() - begun;
-    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
-    rayos_marker(&kit, "KIT:HELD:%llu", (unsigned long long)held);
-    rayos_say(r, " ended=%u us=%llu", before - count_clients(), (unsigned long long)held);
-}
-
-static void hold(const char *p, struct rayos_reply *r)
-{
-    uint32_t on;
-    if (number(r, p, "on", 0, 1, &on))
-        kill(compositor_pid(), on ? SIGSTOP : SIGCONT);
-}
-
-static void kill_clients(const char *p, struct rayos_reply *r)
-{
-    uint32_t id, to, signal = SIGKILL, hold = 0;
-    if (!living(r, p, &id))
-        return;
-    to = id;
-    if (!option(r, p, "to", id, CLIENT_LAST, &to) || !option(r, p, "signal", 1, 31, &signal) || !option(r, p, "hold", 1, 10000, &hold))
-        return;
-    bool restarts = supervised;
-    supervised = false;                     /* who comes back at once would never be gone */
-    for (uint32_t i = id; i <= to; i++)
-        if (clients[i].pid)
-            rayos_marker(&kit, "FAILURE:INJECT:kill:%u", i);
-    if (hold)
-        kill_and_hold(r, id, to, (int)signal, hold);
-    else
-        end_clients(r, id, to, (int)signal);
-    supervised = restarts;
-}
-
-static void stop(const char *p, struct rayos_reply *r)
-{
-    uint32_t id, on;
-    if (living(r, p, &id) && number(r, p, "on", 0, 1, &on))
-        kill(clients[id].pid, on ? SIGSTOP : SIGCONT);
 }
 
 static void misbehave(const char *p, struct rayos_reply *r)

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from harness.boards.model import Board
-from harness.boards.part import part_for, without
+from harness.boards.target import SerialTarget
 from harness.engine.needs import refuse_what_cannot_be_done
+from harness.engine.part import part_for, without
 from harness.errors import UsageError
 from harness.judge.conclude import conclude
 from harness.judge.verdict import Check, CheckStatus
@@ -18,7 +19,6 @@ from harness.scenario.faulting import Fault, When
 from harness.scenario.model import Scenario
 from harness.scenario.stored import from_json, to_json
 from harness.targets.profile import Guest, Profile
-from harness.targets.serial import SerialTarget
 from harness.verdicts import Verdict
 
 BOARD = SerialTarget(Board(name="desk", url="socket://lab:1"), Profile(name="p", guest=Guest(control="inline")))

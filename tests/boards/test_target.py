@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from harness.boards.target import Board, Power, SerialTarget, load_board
 from harness.errors import LabError, TargetLost, UsageError
 from harness.evidence.journal import Journal, read_events
 from harness.targets.base import Capability
 from harness.targets.profile import Guest, Profile
-from harness.targets.serial import Board, Power, SerialTarget, load_board
 
 PROFILE = Profile(name="image")
 
