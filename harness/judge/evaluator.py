@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.console.safe import safe
 from harness.console.types import Chunk, Line
-from harness.errors import LabError
 from harness.evidence.fingerprint import Fingerprint
 from harness.evidence.journal import Event
 from harness.judge.bad_line import BadLine
@@ -26,14 +25,15 @@ from harness.judge.expired import expired
 from harness.judge.facts import GuestFacts
 from harness.judge.findings import Findings
 from harness.judge.frame_judge import FrameJudge
+from harness.judge.frame_watch import FrameWatch
 from harness.judge.guest_clock import GuestClock
 from harness.judge.line_trust import TRUST_EVENTS
 from harness.judge.step_watch import StepWatch
-from harness.judge.verdict import CheckStatus, Finding, RunVerdict
+from harness.judge.verdict import Finding, RunVerdict
 from harness.markers.match import Pattern
 from harness.markers.schema import Schema
 from harness.scenario.model import Scenario
-from harness.scenario.steps import CheckFrame, describe
+from harness.scenario.steps import describe
 from harness.targets.base import RECORDING_ENDED
 from harness.verdicts import Verdict
 
@@ -62,14 +62,15 @@ class Evaluator:
         self._bad_line = BadLine()
         self.notes: list[str] = []
         self.epoch = 0
-        self.frames_checked = 0
-        self.last_frame: int | None = None
         self.on_change: list[Callable[[], None]] = []
         self.frames = frames
         self._fingerprint = fingerprint or Fingerprint()
         self.faults = _fault_watch(scenario, self.clock, self.findings)
         if self.faults is not None:
             self.checks.others += self.faults.checks.values()
+        self._pictures = FrameWatch(
+            scenario, frames, self.checks, self.clock, self.findings, self._fingerprint, self.faults
+        )
         self._steps = StepWatch(scenario, self.checks, self.clock, self.findings)
         self._console = ConsoleWatch(
             scenario,
@@ -172,6 +173,11 @@ class Evaluator:
         return self._console.received
 
     @property
+    def frames_checked(self) -> int:
+        """Pictures judged so far."""
+        return self._pictures.checked
+
+    @property
     def markers(self) -> int:
         """Markers so far."""
         return self._console.markers
@@ -225,51 +231,10 @@ class Evaluator:
         self._steps.end(event)
 
     def _frame(self, event: Event) -> None:
-        index = int(event.data["step"])
-        step = self.scenario.steps[index]
-        check = self.checks.of(index)
-        self._fingerprint.frame(str(event.data["name"]), str(event.data["digest"]))
-        if self.clock.ready_seq is not None:
-            self._fingerprint.cut()  # the guest stands at its rendezvous: this is what its screen shows there
-        if self.frames is None or check is None or not isinstance(step, CheckFrame):
-            return
-        try:
-            verdict, reason, details = self.frames.judge(step, event)
-        except LabError as error:
-            check.status, check.reason = CheckStatus.BROKEN, error.what
-            self.findings.find(Verdict.INCONCLUSIVE, "no-picture", f"{check.what}: {error.what}", step=index)
-            return
-        self.frames_checked += 1
-        if isinstance(details.get("number"), int):
-            self.last_frame = details["number"]
-        check.evidence.append({"verdict": verdict, "file": event.data.get("file"), **details})
-        if verdict == "MATCH":
-            check.status = CheckStatus.MET
-            if self.faults is not None:
-                self.faults.frame(f"frame check {step.name}")
-        else:
-            check.status, check.reason = CheckStatus.BROKEN, reason
-            self.findings.find(
-                Verdict.FAIL,
-                f"frame-{verdict.lower()}",
-                f"{check.what}: {verdict}: {reason}",
-                {"file": event.data.get("file")},
-                step=index,
-            )
+        self._pictures.frame(event)
 
     def _proof(self, event: Event) -> None:
-        proof = self.checks.proof
-        if proof is None or self.frames is None:
-            return
-        before = proof.frames
-        found = proof.take(event, self.frames, self._fingerprint)
-        self.frames_checked += proof.frames - before
-        self.last_frame = proof.last or self.last_frame
-        if found is not None:
-            self.findings.find(*found)
-        elif self.faults is not None and proof.frames > before:
-            self.faults.frame(f"frame {proof.last} proved")
-            self.faults.instant(event.host_ns, int(event.data["us"][-1]))
+        self._pictures.proof(event)
 
     def _fault_event(self, faults: FaultWatch, event: Event) -> None:
         faults.on_event(event)
