@@ -11,8 +11,9 @@ from pathlib import Path
 from harness.bisect.evidence import Ran
 from harness.bisect.slots import Made
 from harness.bisect.source import Image, Source
-from harness.engine.batch import BatchOptions, Planned, plan, require_images, run_planned
-from harness.engine.pool import Job, Worker
+from harness.campaign.batch import plan, require_images, run_planned
+from harness.campaign.pool import Job, Worker
+from harness.engine.options import BatchOptions, Planned
 from harness.engine.run import RunOutcome
 from harness.errors import HarnessError, UsageError
 from harness.evidence.bundle import Bundle

@@ -13,7 +13,7 @@ from harness.boards.model import Board, read_board
 from harness.errors import LabError, UsageError
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions
+    from harness.engine.options import BatchOptions
     from harness.scenario.model import Scenario
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.campaign.batch import plan, run_planned
 from harness.chaos.repro import Repro
-from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.errors import UsageError
 from harness.evidence.bundle import sha256_file

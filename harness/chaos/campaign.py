@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.campaign.parallel import in_processes
 from harness.chaos.play import Played, Trial, play_trial
 from harness.chaos.repro import write_repro
 from harness.chaos.shrink import shrink
 from harness.chaos.survey import Survey
 from harness.chaos.sweep import at_block_requests, at_markers
-from harness.engine.batch import BatchOptions, Planned
-from harness.engine.parallel import in_processes
+from harness.engine.options import BatchOptions, Planned
 from harness.faults.draw import Draw, draw
 from harness.scenario.faulting import BlockOp, Plan
 

@@ -7,7 +7,8 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.engine.batch import BatchOptions, Planned, run_planned
+from harness.campaign.batch import run_planned
+from harness.engine.options import BatchOptions, Planned
 from harness.scenario.faulting import Plan
 from harness.verdicts import Verdict
 

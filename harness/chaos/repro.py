@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.chaos.play import Played
-from harness.engine.batch import Planned
+from harness.engine.options import Planned
 from harness.errors import UsageError
 from harness.evidence.bundle import sha256_file
 from harness.scenario.model import Scenario

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.engine.batch import BatchOptions, Planned, run_planned
+from harness.campaign.batch import run_planned
+from harness.engine.options import BatchOptions, Planned
 from harness.errors import UsageError
 from harness.faults.draw import Horizon
 from harness.verdicts import Verdict

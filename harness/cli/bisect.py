@@ -76,7 +76,7 @@ def command(as_json: bool, folder: Path | None, resume: Path | None, jobs: int, 
     from harness.bisect.playing import Player, SlotMaker
     from harness.bisect.slots import Slots
     from harness.diff.rules import rules_of
-    from harness.engine.batch import BatchOptions
+    from harness.engine.options import BatchOptions
     from harness.errors import UsageError
     from harness.evidence.bundle import sha256_file
     from harness.report.search import SearchProgress

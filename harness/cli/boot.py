@@ -107,8 +107,9 @@ def command(
             from harness.targets.birth import HeadStart
 
             head_start = machine.enter_context(HeadStart(profile, Launch(clock=clock)))
+        from harness.campaign.batch import run_planned
         from harness.cli.report import Report
-        from harness.engine.batch import BatchOptions, Planned, run_planned
+        from harness.engine.options import BatchOptions, Planned
         from harness.scenario.looking import Boot, CheckFrame, Expect
         from harness.scenario.model import Scenario
 

@@ -14,8 +14,8 @@ from harness.cli.common import say
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.campaign.run import CampaignResult
     from harness.cli.report import Report
-    from harness.engine.campaign import CampaignResult
     from harness.evidence.campaign import CampaignJournal
 
 _SHAPING = (
@@ -60,7 +60,7 @@ def as_begun(context: click.Context, given: Mapping[str, Any], journal: Campaign
 
 def refuse_changes(journal: CampaignJournal, plan: Sequence[Mapping[str, Any]]) -> None:
     """:raises UsageError: if *plan* is not the one that the campaign was begun with."""
-    from harness.engine.inputs import differences
+    from harness.campaign.inputs import differences
 
     found = differences(journal.plan, plan)
     if found:

@@ -128,8 +128,9 @@ def _ground(path: Path, image: str | None, words: str, runs_dir: Path, jobs: int
     """:raises UsageError: for a wrong file, several scenarios, an image that is not there."""
     from dataclasses import replace
 
+    from harness.campaign.batch import plan
     from harness.chaos.campaign import Ground
-    from harness.engine.batch import BatchOptions, plan
+    from harness.engine.options import BatchOptions
     from harness.errors import UsageError
     from harness.scenario.files import collect
     from harness.targets.needs import require

@@ -147,7 +147,7 @@ def _play(scenario: Path, image: str, seed: int | None, clock: Any, runs_dir: Pa
     :raises LabError: if the host or the lab failed.
     """
     from harness.diff.playing import play_one
-    from harness.engine.batch import BatchOptions
+    from harness.engine.options import BatchOptions
     from harness.scenario.loader import load_scenarios
 
     scenarios = load_scenarios(scenario)

@@ -9,8 +9,8 @@ from harness.engine.run import RunOutcome
 from harness.errors import UsageError
 from harness.evidence.bundle import Bundle
 from harness.fleet.judge import judge_cluster, stored_cluster
-from harness.fleet.model import Cluster
 from harness.report.summary import batch_json, run_json, run_lines
+from harness.scenario.cluster.model import Cluster
 from harness.scenario.loader import load_scenarios
 
 

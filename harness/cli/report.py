@@ -13,9 +13,10 @@ from harness.errors import HarnessError, UsageError
 from harness.verdicts import EXIT_LAB, EXIT_PASS, EXIT_USAGE, Verdict
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchResult, Planned
-    from harness.engine.campaign import CampaignResult, ScenarioResult
-    from harness.engine.quarantine import Quarantine
+    from harness.campaign.batch import BatchResult
+    from harness.campaign.quarantine import Quarantine
+    from harness.campaign.run import CampaignResult, ScenarioResult
+    from harness.engine.options import Planned
     from harness.engine.run import RunOutcome
     from harness.report.annotations import Commands
     from harness.scenario.model import Scenario

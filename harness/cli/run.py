@@ -26,8 +26,8 @@ from harness.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.engine.batch import Planned
     from harness.engine.context import Context
+    from harness.engine.options import Planned
     from harness.engine.waits import Deadline
     from harness.evidence.campaign import Unit
     from harness.judge.verdict import RunVerdict
@@ -176,13 +176,14 @@ def command(
       harness run scenarios/smoke/first-light.toml --warm
       harness run scenarios/smoke/first-light.toml --jobs auto --deadline 600 --retries 1
     """
+    from harness.campaign.batch import plan, require_images
+    from harness.campaign.inputs import describe
+    from harness.campaign.quarantine import load_quarantine
+    from harness.campaign.repeats import turns
+    from harness.campaign.run import CampaignOptions, ScenarioResult, run_campaign
     from harness.cli import campaigns
     from harness.cli.report import Report
-    from harness.engine.batch import BatchOptions, plan, require_images
-    from harness.engine.campaign import CampaignOptions, ScenarioResult, run_campaign
-    from harness.engine.inputs import describe
-    from harness.engine.quarantine import load_quarantine
-    from harness.engine.repeats import turns
+    from harness.engine.options import BatchOptions
     from harness.evidence.campaign import CampaignJournal
     from harness.report import annotations as github
     from harness.report.fleet import FleetProgress

@@ -27,7 +27,8 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
     Example:
       harness scenario check scenarios/smoke/first-light.toml
     """
-    from harness.engine.batch import BatchOptions, plan
+    from harness.campaign.batch import plan
+    from harness.engine.options import BatchOptions
     from harness.scenario.files import collect
 
     results = []

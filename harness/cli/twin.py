@@ -50,7 +50,7 @@ def command(
     from harness.boards.map import on_board
     from harness.diff.rules import DEFAULT_RULES, load_rules
     from harness.diff.twin import play_twins
-    from harness.engine.batch import BatchOptions
+    from harness.engine.options import BatchOptions
     from harness.scenario.loader import load_scenarios
 
     refuse_unwritable(html)

@@ -10,10 +10,10 @@ import gc
 import socket
 import traceback
 
-from harness.engine.batch import request
+from harness.campaign.batch import play, request
+from harness.campaign.pool import Job, receive, send
 from harness.engine.interrupts import interruptions
-from harness.engine.pool import Job, receive, send
-from harness.engine.run import RunOutcome, play
+from harness.engine.run import RunOutcome
 from harness.errors import HarnessError, UsageError
 from harness.report.pages import write_pages
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.engine.batch import BatchOptions, plan, require_images, run_planned
+from harness.campaign.batch import plan, require_images, run_planned
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.errors import LabError, UsageError
 from harness.scenario.model import Scenario

@@ -17,7 +17,7 @@ from harness.diff.signature import LONGEST, words
 from harness.errors import UsageError
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Event, read_events
-from harness.judge.crash_rules import BUILT_IN
+from harness.judge.crash_rules import built_in_deaths
 from harness.judge.facts import GuestFacts
 from harness.judge.guest_clock import GuestClock
 from harness.markers.match import Pattern
@@ -258,7 +258,7 @@ _CRASH_LINE = 400  # characters of it that are kept
 
 def _text_ending(path: Path, data: mmap.mmap | bytes) -> Ending | None:
     """The first text that says that a kernel died."""
-    patterns = [Pattern.parse(source) for source in BUILT_IN]
+    patterns = [Pattern.parse(source) for source in built_in_deaths()]
     for found in _NEEDLES.finditer(data):
         start = data.rfind(b"\n", max(found.start() - _CRASH_LINE, 0), found.start()) + 1
         end = data.find(b"\n", found.end(), found.end() + _CRASH_LINE)

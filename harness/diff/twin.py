@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.boards.target import load_board
+from harness.campaign.batch import plan
 from harness.diff import Comparison, Kind, Rule, Rules, compare
 from harness.diff.playing import play_one
 from harness.diff.streams import of_bundle
-from harness.engine.batch import BatchOptions, plan
+from harness.engine.options import BatchOptions
 from harness.engine.part import Skipped, part_for
 from harness.engine.run import RunOutcome
 from harness.errors import UsageError

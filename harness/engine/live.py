@@ -207,8 +207,7 @@ class LiveRun:
         return first + len(steps) - 1
 
     def _check(self, ctx: Context, steps: Sequence[Step], fault: Fault | None) -> None:
-        from harness.engine.batch import check_masks
-        from harness.engine.needs import refuse_what_cannot_be_done
+        from harness.engine.needs import check_masks, refuse_what_cannot_be_done
         from harness.scenario.given import refuse_wrong_fault, refuse_wrong_steps
 
         refuse_wrong_steps(self._steps[:-1], steps)

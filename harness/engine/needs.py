@@ -9,8 +9,11 @@ from harness.scenario.model import Scenario
 from harness.targets.base import Capability, Target
 
 if TYPE_CHECKING:
+    import datetime
+
     from harness.scenario.faulting import Fault
     from harness.scenario.steps import Step
+    from harness.targets.profile import Profile
 
 _NEEDS: dict[str, tuple[Capability, ...]] = {
     "command": (Capability.CONTROL,),
@@ -86,3 +89,15 @@ def needs_of_fault(fault: Fault) -> tuple[Capability, ...]:
     if fault.do.by_gdbstub or fault.when.symbol or fault.when.block:
         return (Capability.QMP,)
     return _FAULT_NEEDS.get(fault.do.kind, (Capability.QMP,))
+
+
+def check_masks(scenario: Scenario, profile: Profile, today: datetime.date) -> None:
+    """:raises UsageError: for a mask that has expired, hides too much, or cannot be read."""
+    names = [s.name for s in scenario.steps if s.do == "check-frame" and s.against == "golden"]
+    if not names:
+        return
+    from harness.frames.goldens import Goldens
+
+    goldens = Goldens(scenario.folder / "goldens")
+    for name in names:
+        goldens.check_mask(name, today, identity=profile.guest.identity)

@@ -70,16 +70,12 @@ class RunOutcome:
 
 
 async def play(request: RunRequest) -> RunOutcome:
-    """Play the scenario and judge it.
+    """Play the scenario, of one guest, and judge it.
 
     :raises UsageError: if it cannot be run as asked; then nothing ran and no bundle stays.
     :raises LabError: if the evidence cannot be written.
     """
     scenario, profile = request.scenario, request.profile
-    if scenario.several:
-        from harness.fleet.run import play_cluster
-
-        return await play_cluster(request)
     bundle = Bundle.make(request.bundle or Bundle.choose(request.runs_dir, scenario.name))
     journal = Journal(bundle.journal)
     try:

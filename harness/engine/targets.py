@@ -13,7 +13,7 @@ from harness.targets.profile import Profile
 from harness.targets.qemu import QemuTarget
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions
+    from harness.engine.options import BatchOptions
     from harness.engine.run import TargetFactory
     from harness.scenario.model import ClockMode, Scenario
 

@@ -28,7 +28,7 @@ from harness.targets.snapshot import Snapshot
 from harness.targets.snapshot_store import SnapshotStore, snapshot_key, taken_by
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions, Planned
+    from harness.engine.options import BatchOptions, Planned
     from harness.targets.argv import Launch
 
 Say = Callable[[str], None]

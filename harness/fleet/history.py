@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Event, read_events
-from harness.fleet.lives import Life, moves, scenario_of
-from harness.fleet.model import Cluster
 from harness.judge.evaluator import Evaluator
 from harness.judge.exits import leaves
 from harness.judge.rejudge import rejudge
 from harness.judge.verdict import RunVerdict
 from harness.markers.match import Pattern
 from harness.markers.types import Marker
+from harness.scenario.cluster.lives import Life, moves, scenario_of
+from harness.scenario.cluster.model import Cluster
 
 
 @dataclass(frozen=True, slots=True)

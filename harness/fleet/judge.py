@@ -10,11 +10,11 @@ from harness.evidence.bundle import Bundle
 from harness.evidence.journal import Event
 from harness.fleet.history import History, Told, read_history
 from harness.fleet.limits import Broken, judge_limits, why_starved
-from harness.fleet.lives import moves
-from harness.fleet.model import Cluster
-from harness.fleet.stored import from_json
 from harness.judge.conclude import conclude, final
 from harness.judge.verdict import Check, Finding, RunVerdict
+from harness.scenario.cluster.lives import moves
+from harness.scenario.cluster.model import Cluster
+from harness.scenario.cluster.stored import from_json
 from harness.verdicts import Verdict
 
 STORED = "inputs/cluster.json"

@@ -17,7 +17,8 @@ from typing import Any
 
 from harness.errors import LabError, UsageError
 from harness.evidence.journal import Journal
-from harness.fleet.impairment import Impairment, Way, What
+from harness.fleet.way import Way
+from harness.scenario.cluster.impairment import Impairment, What
 from harness.targets.argv import Nic
 
 FRAME_MOST = 65536  # bytes; a card with offloads sends more than an Ethernet frame

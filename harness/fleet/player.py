@@ -13,9 +13,9 @@ from harness.engine.run import RunOutcome, RunRequest, play
 from harness.errors import TargetLost
 from harness.evidence.journal import Event, Journal
 from harness.fleet.link import Link
-from harness.fleet.lives import Life, scenario_of
-from harness.fleet.model import Cluster
 from harness.fleet.silence import Silence
+from harness.scenario.cluster.lives import Life, scenario_of
+from harness.scenario.cluster.model import Cluster
 from harness.targets.argv import Launch
 from harness.targets.profile import Profile
 from harness.targets.qemu import QemuTarget

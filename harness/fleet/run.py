@@ -18,16 +18,16 @@ from harness.evidence.bundle import SCHEMA, Bundle
 from harness.evidence.journal import Journal
 from harness.fleet.judge import judge_cluster
 from harness.fleet.link import Link
-from harness.fleet.lives import Life, Moves, moves
-from harness.fleet.model import Cluster, Kill, LinkStep
 from harness.fleet.player import Player
-from harness.fleet.stored import to_json
+from harness.scenario.cluster.lives import Life, Moves, moves
+from harness.scenario.cluster.model import Cluster, Kill, LinkStep
+from harness.scenario.cluster.stored import to_json
 from harness.scenario.model import Scenario
 from harness.targets.profile import Profile
 from harness.timeouts import SLOWDOWN
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions, Planned
+    from harness.engine.options import BatchOptions, Planned
 
 WHY_WALL = "guests on a link run in the wall clock: frames arrive at host times, so the run is not reproducible"
 
@@ -49,11 +49,11 @@ def profiles_of(cluster: Cluster) -> dict[int, Profile]:
 
 
 def plan_cluster(scenario: Scenario, options: BatchOptions) -> Planned:
-    """See `harness.engine.batch.plan`; the profile is the first node's.
+    """See `harness.campaign.batch.plan`; the profile is the first node's.
 
     :raises UsageError: for an unknown image, a wrong override, or an option that is for one guest.
     """
-    from harness.engine.batch import Planned
+    from harness.engine.options import Planned
 
     if options.target is not None:
         raise UsageError(f"{scenario.name} is a cluster, which runs on QEMU", "leave --target out")

@@ -51,9 +51,9 @@ class GuestFacts:
         """
         rules: tuple[str, ...] = ()
         if profile.guest.triage_rules is not None:
-            from harness.judge.crash_rules import of_rules  # not before a guest runs that has none
+            from harness.judge.crash_rules import deaths  # not before a guest runs that has none
 
-            rules = of_rules(profile.guest.triage_rules)
+            rules = deaths(profile.guest.triage_rules)
         return cls(
             clock=clock,
             reproducible=not by_host and clock == "virtual" and profile.self_paced,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.console.safe import safe
 from harness.console.types import Line
-from harness.judge.crash_rules import BUILT_IN
+from harness.judge.crash_rules import built_in_deaths
 from harness.judge.facts import GuestFacts
 from harness.judge.sight import sees
 from harness.markers.match import Pattern
@@ -21,7 +21,7 @@ class TextWatch:
 
     def __init__(self, scenario: Scenario, facts: GuestFacts) -> None:
         self._forbidden = [Pattern.parse(p) for p in scenario.forbid]
-        self._crash = [Pattern.parse(p) for p in (*BUILT_IN, *facts.crash_texts, *scenario.crash)]
+        self._crash = [Pattern.parse(p) for p in (*built_in_deaths(), *facts.crash_texts, *scenario.crash)]
         self._ignored = [Pattern.parse(p) for p in scenario.ignore_crash]
 
     def forbidden(self, line: Line, markers: Sequence[Marker]) -> Iterator[tuple[str, str]]:

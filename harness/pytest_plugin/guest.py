@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from harness.engine.batch import BatchOptions, Planned, plan, request, require_images
+from harness.campaign.batch import plan, request, require_images
 from harness.engine.live import LiveRun, RunOverError
+from harness.engine.options import BatchOptions, Planned
 from harness.errors import UsageError
 from harness.pytest_plugin.outcome import as_error
 from harness.scenario import steps as s

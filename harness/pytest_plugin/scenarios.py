@@ -14,7 +14,7 @@ from harness.report.known import expired, held
 from harness.report.known import lines as quarantine_lines
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions
+    from harness.engine.options import BatchOptions
     from harness.engine.run import RunOutcome
     from harness.scenario.model import Scenario
 
@@ -66,7 +66,7 @@ class ScenarioItem(pytest.Item):
 
     def _play(self, options: BatchOptions) -> RunOutcome:
         """:raises HarnessError: if it cannot be played."""
-        from harness.engine.batch import plan, run_planned
+        from harness.campaign.batch import plan, run_planned
 
         if self.scenario.skip:
             pytest.skip(self.scenario.skip)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions
-    from harness.engine.quarantine import Quarantine
+    from harness.campaign.quarantine import Quarantine
+    from harness.engine.options import BatchOptions
 
 
 _QUARANTINE: pytest.StashKey[Quarantine | None] = pytest.StashKey()
@@ -24,7 +24,7 @@ def quarantine_of(config: pytest.Config) -> Quarantine | None:
         file = config.getoption("harness_quarantine")
         config.stash[_QUARANTINE] = None
         if file is not None:
-            from harness.engine.quarantine import load_quarantine
+            from harness.campaign.quarantine import load_quarantine
 
             options = batch_options(config)
             config.stash[_QUARANTINE] = load_quarantine(config.invocation_params.dir / file, options.today())
@@ -33,7 +33,7 @@ def quarantine_of(config: pytest.Config) -> Quarantine | None:
 
 def batch_options(config: pytest.Config) -> BatchOptions:
     """The options of a run."""
-    from harness.engine.batch import BatchOptions
+    from harness.engine.options import BatchOptions
 
     invoked_in = config.invocation_params.dir
     target = config.getoption("harness_target")

@@ -1,4 +1,4 @@
-"""Failures that are quarantined (`harness.engine.quarantine`), as reports tell and count them."""
+"""Failures that are quarantined (`harness.campaign.quarantine`), as reports tell and count them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from harness.report.known import lines as quarantine_lines
 from harness.verdicts import EXIT_INTERRUPTED, Verdict, exit_code, worst
 
 if TYPE_CHECKING:
-    from harness.engine.campaign import ScenarioResult
+    from harness.campaign.run import ScenarioResult
     from harness.engine.run import RunOutcome
     from harness.judge.divergence import Divergence
 

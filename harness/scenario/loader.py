@@ -80,7 +80,7 @@ def load_scenarios(path: Path, seed: int | None = None, words: Mapping[str, Any]
     """
     document = load_toml(path)
     if "node" in document.data:
-        from harness.fleet.loader import load_clusters
+        from harness.scenario.cluster.loader import load_clusters
 
         return [*load_clusters(path, document, seed, words)]
     return list(_load(path, document, seed, words or {}))
@@ -230,7 +230,7 @@ def _pattern(place: Loc, source: str) -> Iterator[Problem]:
 
 def json_schema() -> dict[str, Any]:
     """JSON schema of a scenario file, for editors: of one for a single guest, or for several (`[[node]]` tables)."""
-    from harness.fleet.schema import json_schema as of_clusters
+    from harness.scenario.cluster.schema import json_schema as of_clusters
 
     single, several = with_what_is_expanded(_ADAPTER.json_schema()), of_clusters()
     return {

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from harness.judge.crash_rules import Rules
 from harness.triage.backtrace import Frame
-from harness.triage.rules import Rules
 from harness.triage.text import TextCrash
 
 _WRITES = re.compile(r"write|put|print|log|emit|console|uart|serial|tty|fmt", re.I)

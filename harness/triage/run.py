@@ -14,11 +14,11 @@ from harness.console.text import render
 from harness.errors import UsageError
 from harness.evidence.bundle import Bundle, sha256_file
 from harness.evidence.journal import read_events
+from harness.judge.crash_rules import Rules
 from harness.judge.verdict import Finding, RunVerdict
 from harness.triage.backtrace import Frame, Program, of_machine, of_text
 from harness.triage.classify import classify, culprit
 from harness.triage.report import Triage
-from harness.triage.rules import Rules
 from harness.triage.text import TextCrash, find_crashes, principal
 from harness.verdicts import Verdict
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from harness.console.safe import safe
 from harness.console.text import render
-from harness.triage.rules import Rule, Rules
+from harness.judge.crash_rules import Rule, Rules
 from harness.triage.signature import function_name, signature, stable
 
 LINE = 512  # bytes of a line that are looked at: the longest line of a kernel's report has 200

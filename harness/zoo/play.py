@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from harness.engine.batch import BatchOptions, Planned, plan, run_planned
-from harness.engine.parallel import in_processes
+from harness.campaign.batch import plan, run_planned
+from harness.campaign.parallel import in_processes
+from harness.engine.options import BatchOptions, Planned
 from harness.errors import HarnessError, UsageError
 from harness.scenario.files import collect
 from harness.zoo.model import Defect, Zoo

@@ -74,7 +74,8 @@ def _raw() -> float:
 
 
 async def _inside(folder: Path) -> float:
-    from harness.engine.batch import BatchOptions, Planned, run_batch
+    from harness.campaign.batch import run_batch
+    from harness.engine.options import BatchOptions, Planned
     from harness.scenario.model import Scenario
     from harness.scenario.steps import Boot, Expect
     from harness.targets.implied import implied_profile

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.metric import Metric, median
-from harness.engine.batch import BatchOptions, Planned, plan, run_planned
+from harness.campaign.batch import plan, run_planned
+from harness.engine.options import BatchOptions, Planned
 from harness.engine.warm import warmed
 from harness.evidence.journal import read_events
 from harness.scenario.builder import ScenarioBuilder

@@ -9,7 +9,7 @@ import pytest
 from harness.boards.lock import PortLock
 from harness.boards.map import choose, mapped, on_board
 from harness.boards.model import read_board
-from harness.engine.batch import BatchOptions
+from harness.engine.options import BatchOptions
 from harness.errors import LabError, UsageError
 from harness.scenario.builder import ScenarioBuilder
 from harness.scenario.loader import load_scenarios

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.campaign.batch import plan, run_planned
 from harness.cli.report import Report
-from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.engine.options import BatchOptions
 from harness.scenario.builder import ScenarioBuilder
 
 from .conftest import Call

@@ -11,7 +11,7 @@ from harness.diff import compare
 from harness.diff.signature import words
 from harness.diff.streams import of_bundle, of_log, of_path
 from harness.errors import UsageError
-from harness.judge.crash_rules import BUILT_IN
+from harness.judge.crash_rules import built_in_deaths
 from harness.triage.run import triage_log
 
 from .logs import log
@@ -83,7 +83,7 @@ def test_a_crash_text_is_how_a_log_ended(line: str, tmp_path: Path) -> None:
 
 
 def test_every_built_in_crash_text_has_an_example_here() -> None:
-    assert len(CRASHES) == len(BUILT_IN)
+    assert len(CRASHES) == len(built_in_deaths())
 
 
 def test_two_crashes_that_differ_in_numbers_have_one_signature(tmp_path: Path) -> None:

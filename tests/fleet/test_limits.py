@@ -10,9 +10,9 @@ import pytest
 from harness.evidence.journal import Event
 from harness.fleet.history import FaultTime, Hearing, History, Told
 from harness.fleet.limits import Broken, judge_limits
-from harness.fleet.lives import Life
-from harness.fleet.model import Cluster, ClusterStep, Limits, Node
 from harness.judge.verdict import CheckStatus, RunVerdict
+from harness.scenario.cluster.lives import Life
+from harness.scenario.cluster.model import Cluster, ClusterStep, Limits, Node
 from harness.scenario.steps import Boot, Shutdown
 from harness.verdicts import Verdict
 

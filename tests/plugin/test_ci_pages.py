@@ -11,8 +11,8 @@ import click
 import pytest
 import yaml
 
+from harness.campaign.quarantine import load_quarantine
 from harness.cli.main import cli
-from harness.engine.quarantine import load_quarantine
 
 PAGE = Path(__file__).parents[2] / "docs/ci.md"
 

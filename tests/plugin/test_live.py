@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.batch import BatchOptions, plan, request
+from harness.campaign.batch import plan, request
 from harness.engine.live import LiveRun, RunOverError
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.errors import UsageError
 from harness.judge.rejudge import recorded, rejudge

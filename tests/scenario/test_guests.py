@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.campaign.batch import plan, run_planned
+from harness.engine.options import BatchOptions
 from harness.scenario.guests import on_guest
 from harness.scenario.loader import load_scenarios
 from harness.scenario.stored import from_json, to_json

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.campaign.batch import plan, run_planned
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.evidence.journal import Event, read_events
 from harness.fleet.judge import judge_cluster, stored_cluster
-from harness.fleet.loader import load_clusters
 from harness.judge.rejudge import rejudge
+from harness.scenario.cluster.loader import load_clusters
 from harness.toml import load_toml
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.campaign.batch import plan, run_planned
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.judge.rejudge import rejudge
 from harness.scenario.builder import ScenarioBuilder

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.batch import BatchOptions, plan
+from harness.campaign.batch import plan
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.errors import UsageError
 from harness.evidence.bundle import Bundle

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.campaign.batch import plan, run_planned
+from harness.engine.options import BatchOptions
 from harness.engine.recording import Recording
 from harness.engine.replaying import NotReachedError, Standing, play_to
 from harness.engine.run import RunOutcome

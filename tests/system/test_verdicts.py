@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.batch import BatchOptions, plan, run_planned
+from harness.campaign.batch import plan, run_planned
 from harness.engine.context import Context
+from harness.engine.options import BatchOptions
 from harness.errors import UsageError
 from harness.evidence.journal import Event, read_events
 from harness.judge.hang import starvation

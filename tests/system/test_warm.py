@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from harness.engine.batch import BatchOptions, plan
+from harness.campaign.batch import plan
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.engine.warm import warmed
 from harness.evidence.bundle import sha256_file

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.batch import BatchOptions, plan
+from harness.campaign.batch import plan
+from harness.engine.options import BatchOptions
 from harness.engine.run import RunOutcome
 from harness.engine.warm import Starts, Warm
 from harness.scenario.builder import ScenarioBuilder

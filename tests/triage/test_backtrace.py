@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.judge.crash_rules import Rules
 from harness.targets.machine_state import named
 from harness.targets.registers import parse_registers
 from harness.triage.backtrace import Frame, of_machine, of_text
 from harness.triage.classify import cpu_state, culprit
-from harness.triage.rules import Rules
 from harness.triage.text import TextFrame
 from harness.triage.unwind import MOST
 

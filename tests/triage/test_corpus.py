@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from harness.console.text import render
-from harness.judge.crash_rules import BUILT_IN
+from harness.judge.crash_rules import Rules, built_in_deaths
 from harness.markers.match import Pattern
-from harness.triage.rules import Rules
 from harness.triage.text import TextCrash, find_crashes, principal
 
 HERE = Path(__file__).parent
@@ -70,7 +69,7 @@ PROGRAMS_PRINT_IT = {"panic-bsd", "stack-smashing"}  # panic: …, of Go, too
 
 
 def test_the_judge_sees_every_death_of_the_corpus_and_nothing_in_a_healthy_log(rules: Rules) -> None:
-    patterns = [Pattern.parse(text) for text in BUILT_IN]
+    patterns = [Pattern.parse(text) for text in built_in_deaths()]
 
     def sees_death(log: Path) -> bool:
         lines = [render(line)[0] for line in log.read_bytes().split(b"\n")]

@@ -9,13 +9,11 @@ import pytest
 
 from harness.console.types import Line
 from harness.errors import UsageError
-from harness.judge.crash_rules import BUILT_IN
+from harness.judge.crash_rules import FILE, Rules, built_in_deaths, deaths
 from harness.judge.facts import GuestFacts
 from harness.judge.texts import TextWatch
 from harness.scenario.builder import ScenarioBuilder
 from harness.targets.profile import Boot, Guest, Profile
-from harness.triage.rules import BUILT_IN as FILE
-from harness.triage.rules import Rules, deaths
 
 OWN = "version = 1\ndeaths = ['\\bSTOP E\\d']\n"
 
@@ -32,7 +30,7 @@ def seen(text: str, known: GuestFacts) -> str | None:
 
 
 def test_the_list_that_every_run_reads_is_that_of_the_rules() -> None:
-    assert tuple(f"re:{text}" for text in deaths(FILE)) == BUILT_IN
+    assert deaths(FILE) == built_in_deaths()
 
 
 def test_a_users_deaths_reach_the_judge_and_its_bundle(tmp_path: Path) -> None:

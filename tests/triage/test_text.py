@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.triage.rules import Rules
+from harness.judge.crash_rules import Rules
 from harness.triage.signature import function_name, signature, stable
 from harness.triage.text import TextCrash, find_crashes
 

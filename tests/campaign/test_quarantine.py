@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine.quarantine import Quarantine, load_quarantine
+from harness.campaign.quarantine import Quarantine, load_quarantine
 from harness.errors import UsageError
 from harness.report.summary import batch_json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.fleet.loader import cluster_adapter
+from harness.scenario.cluster.loader import cluster_adapter
 from harness.scenario.loader import with_what_is_expanded
 
 _ON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.cores import cores
 
 if TYPE_CHECKING:
-    from harness.engine.batch import Planned
+    from harness.engine.options import Planned
     from harness.evidence.campaign import Unit
 
 __all__ = ["Slots", "cores", "weight"]

@@ -13,7 +13,7 @@ from harness.judge.facts import GuestFacts, by_host
 from harness.verdicts import PRODUCT, Verdict, worst
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions, Planned
+    from harness.engine.options import BatchOptions, Planned
     from harness.engine.run import RunOutcome
 
 

@@ -1,64 +1,17 @@
-"""What can happen to frames on their way, and the way from one guest to another on which it does."""
+"""The way of frames from one guest to another, with what happens to them on it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
 
-from harness.errors import UsageError
 from harness.faults.streams import Stream
+from harness.scenario.cluster.impairment import Impairment
 
-What = Literal["partition", "noisy-partition", "unplug", "delay", "loss", "corrupt", "duplicate"]
 COUNTS = ("sent", "delivered", "cut", "lost", "corrupted", "duplicated", "delayed", "overflow", "nobody")
 IN_FLIGHT = 4096  # frames that a delay holds in one direction; more are dropped, and counted
 _HEADER = 14  # bytes of an Ethernet header: addresses and type stay as they are
-_DELAY_MOST = 60_000.0  # ms
-
-
-@dataclass(slots=True, eq=False)
-class Impairment:
-    """One fault of a link, from when it is imposed to when it is undone. `frames` counts those that felt it."""
-
-    number: int
-    what: What
-    between: tuple[str, ...]
-    one_way: bool = False
-    ms: float = 0.0
-    share: float = 1.0
-    frames: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise UsageError(f"{self.what}: the share of the frames should be over 0 and at most 1, not {self.share:g}")
-        if self.what == "delay" and not 0 < self.ms <= _DELAY_MOST:
-            raise UsageError(f"a delay should be more than 0 and at most {_DELAY_MOST:g} ms, not {self.ms:g}")
-
-    @property
-    def unplugs(self) -> tuple[str, ...]:
-        """The nodes whose carrier it takes."""
-        return self.between if self.what in {"noisy-partition", "unplug"} else ()
-
-    def covers(self, sender: str, receiver: str) -> bool:
-        """Whether it is about frames on this way."""
-        if self.what == "unplug":
-            return self.between[0] in {sender, receiver}
-        if self.one_way:
-            return (sender, receiver) == self.between
-        return {sender, receiver} == set(self.between)
-
-    def to_json(self) -> dict[str, Any]:
-        """As the journal tells it."""
-        out: dict[str, Any] = {"fault": self.number, "what": self.what, "between": list(self.between)}
-        if self.one_way:
-            out["one_way"] = True
-        if self.what == "delay":
-            out["ms"] = self.ms
-        if self.what in {"loss", "corrupt", "duplicate"}:
-            out["share"] = self.share
-        return out
 
 
 class Way:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.fleet.model import Cluster, ClusterStep, Kill, Limits, LinkStep, Node, Peers, Replace
+from harness.scenario.cluster.model import Cluster, ClusterStep, Kill, Limits, LinkStep, Node, Peers, Replace
 from harness.scenario.model import Rules
 from harness.scenario.stored import step_from_json
 

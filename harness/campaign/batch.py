@@ -4,59 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.clock import Today, utc_today
-from harness.engine.run import RunOutcome, RunRequest, play
+from harness.engine.needs import check_masks
+from harness.engine.options import BatchOptions, Planned
+from harness.engine.run import RunOutcome, RunRequest
+from harness.engine.run import play as play_one
 from harness.errors import HarnessError, UsageError
 from harness.scenario.guests import on_guest
-from harness.scenario.model import ClockMode, Scenario
-from harness.targets.profile import Profile
+from harness.scenario.model import Scenario
 
 if TYPE_CHECKING:
-    import datetime
-
-    from harness.engine.context import Context
-    from harness.engine.warm import Starts
-    from harness.judge.verdict import RunVerdict
-    from harness.targets.birth import HeadStart
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchOptions:
-    """Command-line overrides; None leaves what the scenario or the profile says."""
-
-    runs_dir: Path
-    image: str | None = None
-    target: Path | None = None
-    seed: int | None = None
-    clock: ClockMode | None = None
-    accel: str = "tcg"
-    update_goldens: bool = False
-    add_goldens: bool = False
-    vnc: bool = False
-    gdb: bool = False
-    share_console: bool = False
-    coverage: bool = False  # write which lines of the kernel's source ran
-    memory_dump: bool = False  # of guests that crashed or hang
-    head_start: HeadStart | None = None  # the machine of the one run of this batch, on its way already
-    warm: Starts | None = None  # the snapshots that runs start from
-    today: Today = utc_today
-    on_start: Callable[[Context], None] | None = None
-    on_fail: Callable[[Context, RunVerdict], Any] | None = None
-    on_done: Callable[[Planned, RunOutcome | None], None] | None = None  # called after each run, None for a skipped one
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A scenario with the image, clock and overrides it will run with."""
-
-    scenario: Scenario
-    profile: Profile
-    clock: ClockMode
+    pass
 
 
 @dataclass(slots=True)
@@ -100,18 +62,6 @@ def plan(scenarios: Iterable[Scenario], options: BatchOptions) -> list[Planned]:
     return planned
 
 
-def check_masks(scenario: Scenario, profile: Profile, today: datetime.date) -> None:
-    """:raises UsageError: for a mask that has expired, hides too much, or cannot be read."""
-    names = [s.name for s in scenario.steps if s.do == "check-frame" and s.against == "golden"]
-    if not names:
-        return
-    from harness.frames.goldens import Goldens
-
-    goldens = Goldens(scenario.folder / "goldens")
-    for name in names:
-        goldens.check_mask(name, today, identity=profile.guest.identity)
-
-
 def require_images(planned: Iterable[Planned], options: BatchOptions) -> None:
     """All before the first is started: a missing image must not cost the runs before it.
 
@@ -144,6 +94,19 @@ def request(item: Planned, options: BatchOptions, bundle: Path | None = None) ->
         notes=options.warm.notes(item.scenario) if options.warm is not None else (),
         bundle=bundle,
     )
+
+
+async def play(request: RunRequest) -> RunOutcome:
+    """Play a scenario of one guest or of several.
+
+    :raises UsageError: if it cannot be run as asked; then nothing ran and no bundle stays.
+    :raises LabError: if the evidence cannot be written.
+    """
+    if request.scenario.several:
+        from harness.fleet.run import play_cluster
+
+        return await play_cluster(request)
+    return await play_one(request)
 
 
 async def run_batch(planned: list[Planned], options: BatchOptions) -> BatchResult:

@@ -15,7 +15,7 @@ from harness.scenario.steps import CheckFrame, FindClick
 from harness.scenario.stored import to_json
 
 if TYPE_CHECKING:
-    from harness.engine.batch import Planned
+    from harness.engine.options import Planned
     from harness.targets.profile import Profile
 
 _DIGEST_LIMIT = 512 << 20  # bytes; a larger file is told by its size and time, as in a manifest
@@ -76,8 +76,8 @@ def _profiles(item: Planned) -> Mapping[int, Profile]:
     """The images that it boots: one, or those of all lives of a cluster."""
     if not item.scenario.several:
         return {0: item.profile}
-    from harness.fleet.model import Cluster
     from harness.fleet.run import profiles_of
+    from harness.scenario.cluster.model import Cluster
 
     return profiles_of(cast(Cluster, item.scenario))
 

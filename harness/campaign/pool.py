@@ -32,7 +32,7 @@ from harness.targets.runtime import sweep
 from harness.timeouts import TIMEOUTS, host
 
 if TYPE_CHECKING:
-    from harness.engine.batch import BatchOptions, Planned
+    from harness.engine.options import BatchOptions, Planned
     from harness.engine.run import RunOutcome
 
 _LENGTH = struct.Struct("!Q")

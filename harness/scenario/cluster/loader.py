@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, TypeAdapter
 
 from harness.errors import UsageError
-from harness.fleet.impairment import Impairment
-from harness.fleet.lives import ImpossibleError, moves
-from harness.fleet.model import Cluster, ClusterStep, Kill, Limits, LinkStep, Node, Peers, Replace
 from harness.markers.match import Pattern
 from harness.scenario import expand
+from harness.scenario.cluster.impairment import Impairment
+from harness.scenario.cluster.lives import ImpossibleError, moves
+from harness.scenario.cluster.model import Cluster, ClusterStep, Kill, Limits, LinkStep, Node, Peers, Replace
 from harness.scenario.filled import typed
 from harness.scenario.loader import step_problems
 from harness.scenario.model import Rules

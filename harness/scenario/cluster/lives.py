@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from harness.fleet.model import Cluster, ClusterStep, Kill, LinkStep, Node, Replace
+from harness.scenario.cluster.model import Cluster, ClusterStep, Kill, LinkStep, Node, Replace
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Boot, ExpectExit, Mark, Shutdown, Step
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.batch import BatchOptions, Planned
-from harness.engine.repeats import Agreement, agree, turns
+from harness.campaign.repeats import Agreement, agree, turns
+from harness.engine.options import BatchOptions, Planned
 from harness.engine.run import RunOutcome
 from harness.evidence.bundle import Bundle
 from harness.judge.verdict import RunVerdict

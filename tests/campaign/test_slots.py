@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.engine.slots import Slots
+from harness.campaign.slots import Slots
 from harness.evidence.campaign import Unit
 
 

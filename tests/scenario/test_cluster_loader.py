@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.fleet.lives import moves, scenario_of
-from harness.fleet.loader import load_clusters
-from harness.fleet.model import Cluster
-from harness.fleet.stored import from_json, to_json
+from harness.scenario.cluster.lives import moves, scenario_of
+from harness.scenario.cluster.loader import load_clusters
+from harness.scenario.cluster.model import Cluster
+from harness.scenario.cluster.stored import from_json, to_json
 from harness.scenario.loader import load_scenarios
 from harness.scenario.steps import Boot, Command, Expect, Mark, Shutdown
 from harness.toml import load_toml

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.batch import Planned
-from harness.engine.inputs import describe, differences
+from harness.campaign.inputs import describe, differences
+from harness.engine.options import Planned
 from harness.scenario.model import Scenario
 from harness.scenario.steps import Boot, CheckFrame, FindClick
 from harness.targets.profile import Boot as BootShape

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.engine.batch import BatchOptions, Planned, request, require_images
+from harness.campaign.batch import play, request, require_images
+from harness.campaign.pool import Job, Played, Worker
+from harness.campaign.repeats import Agreement, agree
+from harness.campaign.slots import Slots, cores, weight
 from harness.engine.interrupts import end_what_is_under_way, interruptions
-from harness.engine.pool import Job, Played, Worker
-from harness.engine.repeats import Agreement, agree
-from harness.engine.run import RunOutcome, play
-from harness.engine.slots import Slots, cores, weight
+from harness.engine.options import BatchOptions, Planned
+from harness.engine.run import RunOutcome
 from harness.errors import HarnessError
 from harness.evidence.bundle import Bundle
 from harness.evidence.campaign import CampaignJournal, Unit
