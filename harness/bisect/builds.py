@@ -66,7 +66,7 @@ class Builds:
             return Image(None, reason=made["reason"], log=place / "build.log")
         file = place / "image"
         if place not in self._whole:  # a host that lost its power may have torn it
-            if not file.is_file() or sha256_file(file) != made["digest"]:
+            if not file.is_file() or _is_link(file) or sha256_file(file) != made["digest"]:
                 return None
             self._whole.add(place)
         return Image(file, made["digest"], log=place / "build.log")
@@ -91,8 +91,10 @@ class Builds:
             if for_good:
                 self._keep(place, {"reason": reason, "seconds": time.monotonic() - began})
             return Image(None, reason=reason, log=log)
-        if made != image:
-            shutil.copyfile(made, image)
+        if made != image or _is_link(image):  # what it links to will be another commit's
+            copy = place / "image.tmp"
+            shutil.copyfile(made, copy)
+            copy.replace(image)
         digest = sha256_file(image)
         self._keep(place, {"reason": "", "digest": digest, "seconds": time.monotonic() - began, "commit": commit})
         self._whole.add(place)
@@ -135,3 +137,8 @@ class Builds:
         temporary = place / "build.tmp"
         temporary.write_text(json.dumps(made))
         temporary.replace(place / "build.json")  # the last thing: a build that was torn is none
+
+
+def _is_link(file: Path) -> bool:
+    """Whether *file* has its bytes in common with another name."""
+    return file.is_symlink() or file.stat().st_nlink > 1

@@ -87,7 +87,7 @@ class Driver:
         self._take_up()
         reason = self._verify_ends()
         if reason:
-            kind = Kind.SAME if self._reference is not None and self._last not in self._none else Kind.NO_VOTE
+            kind = Kind.NO_VOTE if self._none else Kind.SAME
             return self._ended(Result(kind, 0.0, bad=self._last, good=0), reason)
         while (number := self.search.next()) is not None:
             self._probe(number)

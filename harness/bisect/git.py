@@ -16,7 +16,8 @@ from threading import Lock
 
 from harness.bisect.builds import FROM_GIT, Builds
 from harness.bisect.order import Graph, Line, Order
-from harness.bisect.source import Image
+from harness.bisect.source import TITLE, Image
+from harness.console.safe import safe
 from harness.errors import LabError, UsageError
 
 _NO_CODE = ("*.md", "*.rst", "*.txt", "doc/*", "docs/*", "*/doc/*", "*/docs/*", "LICENSE*", ".git*", "*/.git*")
@@ -61,18 +62,16 @@ class Git:
         environment = {name: value for name, value in os.environ.items() if name not in FROM_GIT}
         command = ["git", "-C", str(self.folder), "-c", f"core.hooksPath={os.devnull}", *words]
         try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, errors="replace", check=False
-            )
+            done = subprocess.run(command, env=environment, capture_output=True, check=False)
         except FileNotFoundError:
             raise UsageError("there is no git on this host", "apt-get install git") from None
         if done.returncode:
-            said = done.stderr.strip()
+            said = done.stderr.decode("utf-8", "replace").strip()
             if wrong:
                 raise UsageError(wrong, said)
             verb = words[2] if words[0] == "-C" else words[0]
             raise LabError(f"git {verb} failed: {said}")
-        return done.stdout
+        return done.stdout.decode("utf-8", "replace")  # not as text: a carriage return in a subject ends no line
 
 
 class History:
@@ -109,7 +108,7 @@ class History:
         self.names = self.commits
         told = self._told()
         self.trees = [tree for _, tree, _ in told]
-        self.titles = [f"{short} {subject}" for short, _, subject in told]
+        self.titles = [f"{short} {safe(subject, TITLE)}" for short, _, subject in told]
         touched = self._touched(first_parent=first_parent)
         self.prior = [_weight(touched.get(commit), weights) for commit in self.commits[1:]]
 

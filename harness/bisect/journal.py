@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,20 +24,21 @@ _BEGUN = {FILE, _IGNORED}  # what there may be of a search that has not begun
 class SearchJournal:
     """The open journal of one search, which belongs to this process until `close`."""
 
-    def __init__(self, folder: Path, lock: int) -> None:
-        """Use `create` or `resume`."""
+    def __init__(self, folder: Path, lock: int, *, made: bool = False) -> None:
+        """Use `create` or `resume`; *made*: the folder is new, and goes again if no search is begun in it."""
         self.folder = folder
-        self._lock = lock
+        self._lock, self._made = lock, made
+        self._journal: Journal | None = None
         self.events: list[Event] = list(read_events(folder / FILE)) if (folder / FILE).exists() else []
-        self._journal = Journal.reopen(folder / FILE)
 
     @classmethod
-    def create(cls, folder: Path, options: Mapping[str, Any]) -> Self:
-        """Begin a search in *folder*, which is made, and which git is told to ignore.
+    def create(cls, folder: Path) -> Self:
+        """Take *folder*, which is made, for a new search; nothing is written before `begin`.
 
         :raises UsageError: if there is one already, or anything else, or the folder cannot be written.
         """
         try:
+            made = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
             lock = _locked(folder)
         except OSError as error:
@@ -51,10 +53,18 @@ class SearchJournal:
             raise UsageError(
                 f"there is something else in {folder}", "name a new folder: the search cleans up in its own"
             )
-        (folder / _IGNORED).write_text("*\n")
-        journal = cls(folder, lock)
-        journal.append("bisect.begin", schema=SCHEMA, options=dict(options))
-        return journal
+        return cls(folder, lock, made=made)
+
+    def begin(self, options: Mapping[str, Any]) -> None:
+        """Begin the search; git is told to ignore the folder.
+
+        :raises UsageError: if the folder cannot be written.
+        """
+        try:
+            (self.folder / _IGNORED).write_text("*\n")
+            self.append("bisect.begin", schema=SCHEMA, options=dict(options))
+        except OSError as error:
+            raise UsageError(f"cannot write to the folder {self.folder}: {error.strerror}") from error
 
     @classmethod
     def resume(cls, folder: Path) -> Self:
@@ -77,13 +87,19 @@ class SearchJournal:
 
     def append(self, kind: str, **data: Any) -> None:
         """Write one event; it is on the disk when this returns."""
+        if self._journal is None:
+            self._journal = Journal.reopen(self.folder / FILE)
         self.events.append(self._journal.append(kind, **data))
         self._journal.sync()
 
     def close(self) -> None:
         """Give the search back; calling it twice is fine."""
         if self._lock >= 0:
-            self._journal.close()
+            if self._journal is not None:
+                self._journal.close()
+            if self._made and not self.events:
+                with suppress(OSError):  # somebody has put something there
+                    self.folder.rmdir()
             os.close(self._lock)
             self._lock = -1
 

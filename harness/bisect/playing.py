@@ -55,11 +55,15 @@ class Player:
     """
 
     def __init__(self, scenario: Scenario, options: BatchOptions) -> None:
-        """:raises UsageError: for a scenario that is of several guests, or an image that is not known."""
+        """:raises UsageError: for a scenario that is of several guests or skipped, or an image that is of no use."""
         if scenario.several:
             raise UsageError(f"{scenario.name} is of several guests; bisect boots one", "give a scenario of one guest")
         self._scenario, self.options = scenario, options
         self._item = plan([scenario], options)[0] if options.image or scenario.image else None
+        if skip := (self._item.scenario if self._item is not None else scenario).skip:
+            raise UsageError(f"{scenario.name} is skipped: {skip}", "take a scenario that is played")
+        if self._item is not None:
+            with_file(self._item.profile, Path())  # what it boots can be replaced
 
     def reproducible(self, first: Path | None) -> bool:
         """Whether its runs are a function of the image; *first* is one, if there is."""

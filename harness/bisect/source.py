@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.bisect.order import Line, Order
+from harness.console.safe import safe
 from harness.errors import UsageError
 from harness.evidence.bundle import sha256_file
+
+TITLE = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Source(Protocol):
 
     @property
     def titles(self) -> Sequence[str]:
-        """n + 1, for people."""
+        """n + 1, for people: nothing in them does anything to a terminal."""
 
     @property
     def prior(self) -> Sequence[float]:
@@ -72,7 +75,7 @@ class Files:
         self._files = [file.absolute() for file in files]
         self.order: Order = Line(len(files) - 1)
         self.names = [str(file) for file in self._files]
-        self.titles = [file.name for file in files]
+        self.titles = [safe(file.name, TITLE) for file in files]
         self.prior = [1.0] * self.order.n
         self.first_parent = False
 

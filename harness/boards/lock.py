@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import struct
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ from typing import Self
 from harness.errors import LabError
 from harness.targets.process import proc_state
 
+_WHOLE_FILE = struct.pack("@hhqqiI", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0, 0)  # struct flock; the last word is padding
 _UUCP = Path("/var/lock")  # where minicom, cu and others put LCK..NAME with their process id
 
 
@@ -64,7 +66,7 @@ class PortLock:
                 f"the lock {path} cannot be opened: {error.strerror}", "who owns it and its folder?"
             ) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _WHOLE_FILE)
         except BlockingIOError:
             holder = _told(descriptor)
             os.close(descriptor)
@@ -91,12 +93,10 @@ def holder_of(url: str) -> Holder | None:
         descriptor = os.open(lock_file(url), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return other
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _told(descriptor) or other
-    else:
-        return other
+    try:  # only asked for: a lock that is taken to look would refuse whoever starts a run in that moment
+        found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _WHOLE_FILE)
+        free = struct.unpack_from("h", found)[0] == fcntl.F_UNLCK
+        return other if free else _told(descriptor) or other
     finally:
         os.close(descriptor)
 

@@ -111,6 +111,14 @@ def on_board(scenarios: Sequence[Scenario], options: BatchOptions, words: Iterab
     """
     asked = tuple(words)
     needs = {word for scenario in scenarios for word in getattr(scenario, "needs", ())}
+    if options.target is None and not asked and needs:
+        bare = next((scenario.name for scenario in scenarios if not getattr(scenario, "needs", ())), None)
+        if bare is not None:
+            needing = next(scenario.name for scenario in scenarios if getattr(scenario, "needs", ()))
+            raise UsageError(
+                f"{needing} needs a board, and {bare} does not say that it does: they have no target in common",
+                "run them apart, or give --board-with to play all of them on a board",
+            )
     if options.target is None:
         return replace(options, target=choose({*asked, *needs}, default_folder())) if asked or needs else options
     if asked:

@@ -17,6 +17,8 @@ QUIET = 1.0  # seconds without a byte after the last was sent, after which no mo
 _PROBE = 1024  # bytes of a probe of one rate: 64 fills of a 16-byte FIFO
 _SLOWEST = 100.0  # bytes a second; below that nobody wants to type
 _PIECE = 64  # records of one write
+_PATIENCE = 10  # times QUIET, after which the wait is over though bytes still come: they are not ours
+_KEPT = 64 << 20  # bytes of what came that are looked at
 
 Progress = Callable[[str, float], None]
 """(what is under way, share of it that is done)"""
@@ -82,7 +84,7 @@ class Qualifier:
 
     async def _listen(self) -> None:
         while data := await self._port.read():
-            self._came += data
+            self._came += data[: max(_KEPT - len(self._came), 0)]
             self._moved.set()
 
     async def _send(self, count: int, pacing: float, what: str) -> Tally:
@@ -102,9 +104,10 @@ class Qualifier:
             else:
                 await self._port.write(data)
             self._progress(what, min((start + _PIECE) / count, 1.0))
+        deadline = clock() + host(self._quiet) * _PATIENCE  # a target that talks all the time is never quiet
         with suppress(TimeoutError):
             while not last_whole(bytes(self._came[-8 * LENGTH :]).translate(None, b"\r\n"), first + count - 1):
                 self._moved.clear()
-                async with asyncio.timeout(host(self._quiet)):
+                async with asyncio.timeout_at(min(clock() + host(self._quiet), deadline)):
                     await self._moved.wait()
         return tally(records, bytes(self._came), first, foreign=self._echo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ class BoardPort:
         for number, exchange in self._talks.feed(data) if self._talks is not None else ():
             self._journal.append("loader", exchange=number, expect=exchange.expect)
             self._journal.append("console.send", text=exchange.send)
-            await self._port.write(exchange.send.encode())
+            with suppress(TargetLost):  # for good: the next read says so, and what came is not lost with it
+                await self.write(exchange.send.encode())
 
     async def _come_back(self, lost: TargetLost, life: int) -> None:
         """Wait until the port is back, unless it came back since *life*."""
@@ -217,9 +219,10 @@ class SerialTarget:
 
         :raises LabError: if the command fails.
         """
-        self._begin()
+        self._powered = True  # also if the command fails: nobody knows then what it did
+        await self._begin()
         await self._power("on", self.board.power.on)
-        self._powered = True
+        self._expect_life()
 
     async def reset(self) -> None:
         """Reset the board, or power it off and on.
@@ -228,8 +231,9 @@ class SerialTarget:
         :raises LabError: if a command fails.
         """
         if self.board.power.reset:
-            self._begin()
+            await self._begin()
             await self._power("reset", self.board.power.reset)
+            self._expect_life()
         else:
             await self.relaunch()
 
@@ -241,8 +245,9 @@ class SerialTarget:
         """
         if not self.board.power.off:
             raise UsageError(f"the board {self.name} cannot be powered off and on", "give [power] on and off for it")
-        self._begin()
+        await self._begin()
         await self._cycle()
+        self._expect_life()
 
     async def postmortem(self) -> Mapping[str, Any]:
         """Nothing of a board can be seen but its console."""
@@ -313,13 +318,19 @@ class SerialTarget:
                 raise
             raise LabError(f"the port {url} is in use by {holder}", "end that program, or take another port") from error
 
-    def _begin(self) -> None:
-        """The board is about to start: its boot loader may be talked to, and it should say something."""
+    async def _begin(self) -> None:
+        """The board is about to start: its boot loader may be talked to."""
+        if self._reviving is not None:
+            self._reviving.cancel()
+            await asyncio.gather(self._reviving, return_exceptions=True)  # two power commands at once do nobody good
+            self._reviving = None
         self._loader.restart()
-        if self.board.power.dead > 0 and self._console is not None:
+        if self._console is not None:
             self._console.heard.clear()
-            if self._reviving is not None:
-                self._reviving.cancel()
+
+    def _expect_life(self) -> None:
+        """It is on, and should say something."""
+        if self.board.power.dead > 0 and self._console is not None:
             self._reviving = asyncio.create_task(self._revive(self._console.heard), name="revive")
 
     async def _revive(self, heard: asyncio.Event) -> None:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 _DIGEST_LIMIT = 512 << 20  # bytes; a larger file is told by its size and time, as in a manifest
 
 
-def describe(planned: Sequence[Planned], turns: Sequence[int]) -> list[dict[str, Any]]:
+def describe(planned: Sequence[Planned], turns: Sequence[int], target: Path | None = None) -> list[dict[str, Any]]:
     """The plan as a campaign's journal keeps it: one entry a scenario, JSON-able, equal for equal inputs.
 
+    :param target: the board's file, or the recording, that all of them are played on.
     :raises UsageError: if a file cannot be read.
     """
     digests = _Digests()
+    shared = {target} if target is not None and target.is_file() else set()
     return [
         {
             "scenario": item.scenario.name,
@@ -36,7 +38,7 @@ def describe(planned: Sequence[Planned], turns: Sequence[int]) -> list[dict[str,
             "clock": item.clock,
             "image": item.profile.name,
             "image_sha256": _sha256({str(number): asdict(profile) for number, profile in _profiles(item).items()}),
-            "inputs": {str(path): digests.of(path) for path in sorted(set(_files(item)))},
+            "inputs": {str(path): digests.of(path) for path in sorted({*shared, *_files(item)})},
             "turns": count,
         }
         for item, count in zip(planned, turns, strict=True)

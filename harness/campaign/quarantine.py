@@ -7,7 +7,7 @@ and so does the entry itself: nobody shall forget it.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -55,20 +55,22 @@ class Quarantine:
     def mark(self, run: dict[str, Any]) -> None:
         """Write into *run*, as the command line prints it, what is known of its scenario: `quarantine`.
 
-        It has `owner`, `reason`, `expires`, `expired`, and `holds`: whether this failure is let pass.
+        It has `owner`, `reason`, `expires`, `expired`, and `holds`: whether this failure is let pass. Of a scenario
+        that was played several times every failure has to be known. An entry that has expired is told as long as it
+        stands there and was not renewed (by another about the same), whatever else is known of its scenario.
         """
         known = [entry for entry in self._entries if entry.covers(run["scenario"])]
         if not known:
             return
-        cause = str(run["first_cause"] or "").partition(":")[0]
-        held = run["verdict"] in _HELD
-        fits = [entry for entry in known if not entry.cause or not held or entry.cause == cause]
-        entry = max(fits or known, key=lambda entry: entry.expires)
-        expired = self._today > entry.expires
-        run["quarantine"] = {
-            **entry.to_json(expired=expired),
-            "holds": held and entry in fits and not expired,
-        }
+        valid = [entry for entry in known if self._today <= entry.expires]
+        renewed = {(entry.scenario, entry.cause) for entry in valid}
+        late = [entry for entry in known if entry not in valid and (entry.scenario, entry.cause) not in renewed]
+        failed = run["verdict"] in _HELD
+        causes = _causes(run) if failed else set()
+        fits = [entry for entry in valid if not failed or not entry.cause or entry.cause in causes]
+        holds = failed and all(any(entry.cause in {"", cause} for entry in valid) for cause in causes)
+        entry = max(late or fits or known, key=lambda entry: entry.expires)
+        run["quarantine"] = {**entry.to_json(expired=bool(late)), "holds": holds}
 
     def unused(self, names: Iterable[str]) -> Iterator[str]:
         """Entries that cover none of the scenarios *names*."""
@@ -76,6 +78,13 @@ class Quarantine:
         for entry in self._entries:
             if not any(map(entry.covers, played)):
                 yield entry.scenario
+
+
+def _causes(run: Mapping[str, Any]) -> set[str]:
+    """The words of the first causes of its failures. That the runs differ is a failure of its own."""
+    failed = [each for each in run.get("repeats", ()) if each["verdict"] in _HELD]
+    whole = not failed or run["verdict"] in {Verdict.NONDETERMINISM, Verdict.FLAKY}
+    return {str(each["first_cause"] or "").partition(":")[0] for each in ([run] if whole else failed)}
 
 
 def load_quarantine(path: Path, today: datetime.date) -> Quarantine:

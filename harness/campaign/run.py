@@ -130,13 +130,12 @@ class _Campaign:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+            if self._errors and not self._done:
+                raise self._error
             self._tell_rest()
         self._result.interrupted = self._signal is not None
         if self._errors:
-            error = min(self._errors, key=lambda found: found[0])[1]
-            if not self._result.results:
-                raise error
-            self._result.error = error
+            self._result.error = self._error
         return self._result
 
     # ---- what was played before ------------------------------------------------------------------------------------
@@ -240,6 +239,11 @@ class _Campaign:
             self._journal.end(unit, run.outcome.bundle.path, _brief(verdict))
 
     @property
+    def _error(self) -> HarnessError:
+        """What ended the campaign: of several the one of the first scenario."""
+        return min(self._errors, key=lambda found: found[0])[1]
+
+    @property
     def _ending(self) -> bool:
         return self._signal is not None or self._result.expired or bool(self._errors)
 
@@ -280,9 +284,11 @@ class _Campaign:
             self._told += 1
 
     def _tell_rest(self) -> None:
-        """The campaign ends here, before its time maybe: tell every scenario of which a run has ended."""
+        """The campaign ends here, before its time maybe: tell every scenario of which a run has ended, and, unless
+        somebody stopped it, those of which none has: they have not passed.
+        """
         for index in range(self._told, len(self._planned)):
-            if self._runs(index) or self._result.expired:
+            if self._runs(index) or self._result.expired or self._errors:
                 self._tell_one(index)
         self._told = len(self._planned)
 
@@ -301,7 +307,9 @@ class _Campaign:
         why = f"deadline: the {seconds:g} s of the whole passed before"
         if agreement is not None and cut and agreement.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE}:
             agreement = Agreement(Verdict.INCONCLUSIVE, agreement.head, f"{why} it was over")
-        unplayed = f"{why} it was played" if cut and not runs else ""
+        unplayed = f"{why} it was played" if cut else f"not-played: {self._error.what}" if self._errors else ""
+        if runs or self._planned[index].scenario.skip:
+            unplayed = ""
         result = ScenarioResult(self._planned[index], runs, agreement, unplayed)
         self._result.results.append(result)
         if self._options.on_result is not None:

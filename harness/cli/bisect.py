@@ -98,16 +98,13 @@ def command(as_json: bool, folder: Path | None, resume: Path | None, jobs: int, 
         else:
             options = _options(given)
             folder = (folder or _new_folder()).resolve()
-            journal = None
+            # Before the source, which removes the worktrees in it: they are to be ours, and the lock outlives them.
+            journal = at_end.enter_context(closing(SearchJournal.create(folder)))
         scenario = _scenario(options)
         parter = Parter(rules_of(options["rules"]))
         source = at_end.enter_context(_Source(options, folder)).source
         about = source.describe() | {"scenario": sha256_file(Path(options["scenario"]))}
-        if journal is None:
-            if not options["images"]:  # whatever the branches are by the time that it is resumed
-                options |= {"good": source.names[0], "bad": source.names[-1]}
-            journal = at_end.enter_context(closing(SearchJournal.create(folder, {**options, "about": about})))
-        elif options["about"] != about:
+        if resume is not None and options["about"] != about:
             changed = ", ".join(name for name in about if options["about"].get(name) != about[name])
             raise UsageError(f"since the search in {folder} began something changed: {changed}", "begin a new search")
         player = Player(
@@ -118,11 +115,16 @@ def command(as_json: bool, folder: Path | None, resume: Path | None, jobs: int, 
             ),
         )  # fmt: skip
         first = Path(source.names[0]) if options["images"] else None
+        reproducible = player.reproducible(first)
+        if resume is None:  # nothing that could be refused is behind this: the folder of a begun search takes no other
+            if not options["images"]:  # whatever the branches are by the time that it is resumed
+                options |= {"good": source.names[0], "bad": source.names[-1]}
+            journal.begin({**options, "about": about})
         say(f"{source.order.n} commits, in {folder}")
         makers = [SlotMaker(slot, source, player, progress.doing) for slot in range(jobs)]
         slots = at_end.enter_context(closing(Slots(makers))) if jobs > 1 else None
         driver = Driver(
-            source, player, parter, journal, reproducible=player.reproducible(first), signature=options["signature"],
+            source, player, parter, journal, reproducible=reproducible, signature=options["signature"],
             most=options["most"], slots=slots, say=told, doing=progress.doing,
         )  # fmt: skip
         at_end.callback(progress.close)
@@ -154,6 +156,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     """
     from harness.diff.rules import DEFAULT_RULES, load_rules, rules_json
     from harness.errors import UsageError
+    from harness.targets.loader import typed_image
 
     options = dict(given)
     if options["scenario"] is None:
@@ -173,6 +176,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(f"{', '.join(missing)} missing", "give --good, --bad and --build, or --images")
     else:
         options["images"] = []
+    options["image"] = typed_image(options["image"])
     scenario = options["scenario"]
     options["scenario"] = str(scenario.absolute() if scenario.exists() else scenario)
     options["rules"] = rules_json(load_rules(options["rules"]) if options["rules"] else DEFAULT_RULES)

@@ -23,6 +23,7 @@ _SHAPING = (
     "image",
     "word",
     "target",
+    "board_with",
     "seed",
     "clock",
     "accel",
@@ -35,9 +36,13 @@ _SHAPING = (
 
 def wanted(context: click.Context) -> dict[str, Any]:
     """The options that decide what is played, JSON-able, with absolute paths; `runs_dir` only where it is given."""
+    from harness.targets.loader import typed_image
+
     values = {name: context.params[name] for name in _SHAPING}
     values["scenarios"] = [str(path.absolute() if path.exists() else path) for path in values["scenarios"]]
+    values["image"] = typed_image(values["image"])
     values["word"] = list(values["word"])
+    values["board_with"] = list(values["board_with"])
     values["target"] = str(values["target"].absolute()) if values["target"] else None
     values["runs_dir"] = str(values["runs_dir"]) if _given(context, "runs_dir") else None
     return {"harness": __version__, **values}
@@ -48,7 +53,7 @@ def as_begun(context: click.Context, given: Mapping[str, Any], journal: Campaign
 
     :raises UsageError: if one is given again, and another.
     """
-    begun = {"retries": 0, "word": [], **journal.options}
+    begun = {"retries": 0, "word": [], "board_with": [], **journal.options}
     if begun["harness"] != given["harness"]:
         raise _changed(journal, [f"it was begun by the harness {begun['harness']}, and this is {given['harness']}"])
     for name in _SHAPING:

@@ -133,6 +133,7 @@ def _ground(path: Path, image: str | None, words: str, runs_dir: Path, jobs: int
     from harness.engine.options import BatchOptions
     from harness.errors import UsageError
     from harness.scenario.files import collect
+    from harness.targets.loader import typed_image
     from harness.targets.needs import require
 
     scenarios = collect([path])
@@ -140,6 +141,7 @@ def _ground(path: Path, image: str | None, words: str, runs_dir: Path, jobs: int
         raise UsageError(f"{path} makes {len(scenarios)} scenarios; chaos takes one", "give a file without a [matrix]")
     if scenarios[0].faults is not None:
         raise UsageError(f"{path} has faults of its own", "chaos brings its own: give a scenario without [[fault]]")
+    image = typed_image(image)
     options = BatchOptions(runs_dir=runs_dir, image=image)
     item = plan(scenarios, options)[0]
     if words:

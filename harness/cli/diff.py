@@ -149,6 +149,7 @@ def _play(scenario: Path, image: str, seed: int | None, clock: Any, runs_dir: Pa
     from harness.diff.playing import play_one
     from harness.engine.options import BatchOptions
     from harness.scenario.loader import load_scenarios
+    from harness.targets.loader import typed_image
 
     scenarios = load_scenarios(scenario)
     if len(scenarios) != 1:
@@ -157,7 +158,7 @@ def _play(scenario: Path, image: str, seed: int | None, clock: Any, runs_dir: Pa
         raise UsageError(
             f"{scenario} is of several guests", "play it with `harness run`, and compare the bundles of its guests"
         )
-    options = BatchOptions(runs_dir=runs_dir, image=image, seed=seed, clock=clock)
+    options = BatchOptions(runs_dir=runs_dir, image=typed_image(image), seed=seed, clock=clock)
     outcome = play_one(scenarios[0], options, image)
     say(f"{outcome.verdict.verdict}  {image}  {outcome.bundle.path}")
     return outcome.bundle.path

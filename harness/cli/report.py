@@ -133,17 +133,17 @@ class Report:
         if self._quarantine is not None:
             for name in self._quarantine.unused(run["scenario"] for run in self._runs):
                 say_lines([f"note: the quarantine's entry for {name} is about no scenario of this batch"])
+        if result.error is not None:
+            self._ended_by(result.error, batch)
         if self._junit is not None:
             self._write_junit(self._junit)
         if self._coverage is not None:
             self._merge_coverage(self._coverage, batch)
         for page in filter(None, (self._html, None if campaign is None else campaign / "report.html")):
-            self._write_html(page, str(batch["verdict"] or ""))
+            self._write_html(page, str(batch["verdict"] or Verdict.INCONCLUSIVE))
         if self._commands is not None:
             self._write_summary(batch)
-        if result.error is not None:
-            self._ended_by(result.error, batch)
-        elif self._unwritten and batch["exit_code"] == EXIT_PASS:
+        if self._unwritten and batch["exit_code"] == EXIT_PASS:
             batch |= {"verdict": str(Verdict.INCONCLUSIVE), "exit_code": EXIT_LAB}
         if self._unwritten:
             batch["unwritten"] = self._unwritten

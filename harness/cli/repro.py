@@ -29,9 +29,10 @@ def command(file: Path, image: str | None, runs_dir: Path, as_json: bool) -> int
     from harness.chaos.again import play_again
     from harness.chaos.repro import read_repro
     from harness.report.summary import run_json, run_lines
+    from harness.targets.loader import typed_image
 
     repro = read_repro(file)
-    again = play_again(repro, image, runs_dir)
+    again = play_again(repro, typed_image(image), runs_dir)
     run = run_json(again.outcome)
     say_lines(run_lines(run, again.outcome.verdict, every_check=False))
     say(again.sentence)

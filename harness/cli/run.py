@@ -219,22 +219,25 @@ def command(
             memory_dump=memory_dump,
         )
         chosen = collect(map(Path, wanted["scenarios"]), wanted["seed"], _words(wanted["word"]))
-        if board_with or any(scenario.needs for scenario in chosen):
+        played = [scenario for scenario in chosen if not scenario.skip]
+        if wanted["board_with"] or any(scenario.needs for scenario in played):
             from harness.boards.map import on_board
 
             if jobs > 1:
                 raise click.UsageError("a board plays one scenario at a time: leave --jobs out", context)
-            options = on_board(chosen, options, board_with)
+            options = on_board(played, options, wanted["board_with"])
+            wanted |= {"target": str(options.target), "board_with": []}  # a campaign ends on the board it began on
         planned = plan(chosen, options)
         known = None if quarantine is None else load_quarantine(quarantine, options.today())
         once = update_goldens or add_goldens
-        counts = turns(planned, options, 1 if once or retries else wanted["repeat"], wanted["repeat_share"])
+        counts = turns(planned, options, 1 if once or wanted["retries"] else wanted["repeat"], wanted["repeat_share"])
         require_images(planned, options)
         if journal is not None:
-            campaigns.refuse_changes(journal, describe(planned, counts))
+            campaigns.refuse_changes(journal, describe(planned, counts, options.target))
         elif campaign is not None:
             folder = campaign.absolute()
-            journal = at_end.enter_context(closing(CampaignJournal.create(folder, wanted, describe(planned, counts))))
+            described = describe(planned, counts, options.target)
+            journal = at_end.enter_context(closing(CampaignJournal.create(folder, wanted, described)))
         report = Report(
             junit=junit,
             html=html,

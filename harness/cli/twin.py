@@ -52,11 +52,13 @@ def command(
     from harness.diff.twin import play_twins
     from harness.engine.options import BatchOptions
     from harness.scenario.loader import load_scenarios
+    from harness.targets.loader import typed_image
 
     refuse_unwritable(html)
     scenarios = load_scenarios(scenario)
     if len(scenarios) != 1 or scenarios[0].several:
         raise UsageError(f"{scenario} makes {len(scenarios)} scenarios of one guest or more", "compare one at a time")
+    image = typed_image(image)
     options = BatchOptions(runs_dir=runs_dir, image=image, seed=seed, target=target)
     chosen = on_board(scenarios, options, board_with).target
     if chosen is None or chosen.suffix != ".toml":

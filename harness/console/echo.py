@@ -12,12 +12,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 _KEPT = 64  # sent lines that are remembered; a shell echoes a line within the next few
 _LONGEST = 1024  # characters of one sent line
 _SHORT = 4  # characters; below it a sent text is found in too many lines by chance
 _HITS = 16  # echoes of one sent text on one line
+_MARKERS = 1024  # on one line
 _BREAK = re.compile(r"[\x00-\x1f\x7f]+")
+_WORD = re.compile("[^\\s\u240d]+")
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -42,12 +45,11 @@ class EchoMemory:
     def spans(self, text: str) -> Spans:
         """The parts of a line's text that are echo, in order; they may overlap."""
         found = {span for needle in self._needles() for span in _whole(needle, text)}
-        for match in self._prefix.finditer(text):
-            end = match.end()
-            while end < len(text) and not text[end].isspace() and text[end] != "\u240d":
-                end += 1
-            if any(text[match.start() : end] in needle for needle in self._needles()):
-                found.add((match.start(), end))
+        forged = [needle for needle in self._needles() if self._prefix.search(needle)]
+        for match in islice(self._prefix.finditer(text), _MARKERS) if forged else ():
+            word = _WORD.match(text, match.start(), match.start() + _LONGEST + 1)  # no longer one is in a needle
+            if word is not None and any(word[0] in needle for needle in forged):
+                found.add(word.span())
         return tuple(sorted(found))
 
     def _needles(self) -> Iterator[str]:

@@ -15,6 +15,7 @@ from harness.evidence.journal import Journal
 _SEND_PIECE = 4096  # bytes of one `console.send` event
 _RATE = 4000  # chunks a second that get a journal event of their own, over time
 _BURST = 256  # ... and at once
+_PIECE = 1 << 20  # bytes of what a line held back that listeners get at once
 _UNFINISHED = 4096  # bytes of the line that has not ended which a new dialogue gets to see
 # once a guest that dribbles single bytes (570,000 a second were measured) has used that up, wait this long for more
 _GATHER_S = 0.001
@@ -51,6 +52,7 @@ class Console:
         self._stamp = stamp or journal.now_ns
         self._sending = asyncio.Lock()
         self._moved = asyncio.Event()
+        self._mended = asyncio.Event()
         self._unfinished = b""
         self._distortion: Distortion | None = None
 
@@ -75,6 +77,8 @@ class Console:
         credit, refilled = float(_BURST), loop.time()
         while data := await self._port.read():
             self._take(data)
+            if isinstance(self._distortion, Stall) and self._distortion.full:
+                await self._mended.wait()  # like a line with flow control: the guest waits, and memory does not grow
             now = loop.time()
             credit, refilled = min(credit + (now - refilled) * _RATE, _BURST) - 1, now
             await asyncio.sleep(_GATHER_S if credit < 0 else 0)  # 0: the port may always have more, others must run too
@@ -117,6 +121,7 @@ class Console:
         if self._distortion is not None:
             raise LabError("the serial line is a bad one already", "let one fault of the line come after the other")
         self._distortion = distortion
+        self._mended.clear()
         self._journal.append("line.bad", offset=self._log.kept)
 
     def mend(self) -> None:
@@ -124,7 +129,11 @@ class Console:
         distortion, self._distortion = self._distortion, None
         if distortion is not None:
             self._journal.append("line.good", offset=self._log.kept)
-            self._take(distortion.release())
+            held = distortion.release()
+            for start in range(0, len(held), _PIECE):
+                self._take(held[start : start + _PIECE])
+            self._mended.set()
+            self._moved.set()
 
     @property
     def _stalled(self) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 from harness.errors import UsageError
 
+_FEW = 8  # repeats of something that varies which are no danger
+_WAYS = 200  # ... and in how many ways it may vary, over all repeats
 _REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT"})
 
 
@@ -17,8 +19,8 @@ def compile_regex(source: str, *, bounded: bool = False) -> re.Pattern[str]:
     :param bounded: refuse also what has no longest match: on a stream that is still coming, `.*` matches whatever
         happens to be there.
     :raises harness.errors.UsageError: for a syntax error, a pattern that matches the empty string (it would match
-        everywhere), and a repeat of something that itself varies in length without bound, like `(a+)+` (guest text
-        could make it take for ever).
+        everywhere), and many repeats of something that itself varies in length, or can be read in two ways, like
+        `(a+)+`, `(a{1,30})+` and `(a|aa)+` (guest text could make it take for ever).
     """
     try:
         tree = _parser.parse(source)
@@ -43,17 +45,30 @@ def compile_regex(source: str, *, bounded: bool = False) -> re.Pattern[str]:
     return compiled
 
 
-def _explodes(items: Any, inside: bool = False) -> bool:
-    """Whether an unbounded repeat stands in an unbounded repeat anywhere in a parsed pattern."""
+def _explodes(items: Any, times: int = 1) -> bool:
+    """Whether a text can be cut in too many ways: a repeat that varies in length, or alternatives of which two may
+    begin alike, are repeated often (*times* so far) themselves.
+    """
     for operation, argument in items:
         name = str(operation)
         if name in _REPEATS:
-            endless = argument[1] >= _parser.MAXREPEAT
-            if (endless and inside) or _explodes(argument[2].data, inside or endless):
+            least, most, repeated = argument[0], int(argument[1]), argument[2].data
+            varies = most > max(least, 1)
+            if varies and times > _FEW and times * most > _WAYS:
                 return True
-        elif any(_explodes(part, inside) for part in _parts(argument)):
+            if _explodes(repeated, times * most if most > 1 else times):
+                return True
+            continue
+        alike = name == "BRANCH" and times > _FEW and not _told_apart(argument[1])
+        if alike or any(_explodes(part, times) for part in _parts(argument)):
             return True
     return False
+
+
+def _told_apart(alternatives: Any) -> bool:
+    """Whether the first character says which of the alternatives it is."""
+    first = [str(one[0]) if len(one) and str(one[0][0]) == "LITERAL" else "" for one in alternatives]
+    return all(first) and len(set(first)) == len(first)
 
 
 def _parts(argument: Any) -> list[Any]:

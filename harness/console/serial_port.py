@@ -15,6 +15,8 @@ from harness.console.socket_port import SocketPort
 from harness.errors import LabError, TargetLost, UsageError
 from harness.timeouts import TIMEOUTS, host
 
+_AGAIN = 0.5  # s from one try to open a port that is there to the next
+
 Flow = Literal["none", "rtscts", "xonxoff"]
 
 
@@ -168,8 +170,14 @@ async def _chances(url: str) -> AsyncIterator[None]:
         delay = min(delay * 2, 1.0)
 
 
+def _until_next_try(path: Path) -> float | None:
+    return _AGAIN if path.exists() else None  # nothing to try before it is there
+
+
 async def _appearances(path: Path) -> AsyncIterator[None]:
-    """Yield now, and whenever the file, or the folder that it will be in, was made or changed."""
+    """Yield now, and whenever the file, or the folder that it will be in, was made or changed; of a file that is there
+    from time to time, too: nothing tells when another program that has it open gives it back.
+    """
     from asyncinotify import Inotify, Mask
 
     while True:
@@ -180,6 +188,10 @@ async def _appearances(path: Path) -> AsyncIterator[None]:
             inotify.add_watch(folder, Mask.CREATE | Mask.MOVED_TO | Mask.ATTRIB | Mask.DELETE_SELF)
             yield  # with the watch set: what happens from now on is not missed
             while True:
-                event = await inotify.get()
+                try:
+                    async with asyncio.timeout(_until_next_try(path)):
+                        event = await inotify.get()
+                except TimeoutError:
+                    break
                 if event.name is None or event.name.name == name:
                     break

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from posixpath import commonpath
 
 from harness.coverage.blocks import Blocks
 from harness.coverage.cobertura import write_cobertura
@@ -76,6 +77,6 @@ def _tracefile(source: Path) -> Path:
 
 def _common(coverage: Coverage) -> Path | None:
     """The folder that all sources lie in."""
-    whole = [Path(path).parent.parts for path in coverage.files if path.startswith("/")]
-    shared = [parts[0] for parts in zip(*whole, strict=False) if len(set(parts)) == 1]
-    return Path(*shared) if len(shared) > 1 else None
+    whole = [str(PurePosixPath(path).parent) for path in coverage.files if path.startswith("/")]
+    shared = commonpath(whole) if whole else "/"
+    return Path(shared) if shared != "/" else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
+from posixpath import commonpath, normpath
 from typing import NamedTuple
 
 from harness.console.safe import safe
@@ -73,11 +74,17 @@ def lines_of(elf: Path) -> Lines:
     dwarf = Dwarf.open(elf)
     try:
         rows = sorted(dwarf.rows())
+        folders = dwarf.folders()
     finally:
         dwarf.close()
+    names = {row.file for row in rows}
     relative = next((row.file for row in rows if not row.file.startswith("/")), None)
-    root = None if relative is None else _root(elf, relative)
-    return Lines(tuple(row._replace(file=_place(root, row.file)) for row in rows), root)
+    if relative is not None:
+        root, there = _root(elf, relative), ""
+    else:
+        root, there = _built_in(elf, names, folders)
+    placed = {name: _place(root, there, name) for name in names}
+    return Lines(tuple(row._replace(file=placed[row.file]) for row in rows), root)
 
 
 def cover(elf: Path, blocks: Blocks) -> Coverage:
@@ -95,7 +102,8 @@ def cover(elf: Path, blocks: Blocks) -> Coverage:
             file.lines[row.line] = hit
     for path, name, function in _functions(text, lines, blocks):
         if path in out.files:
-            out.files[path].functions[name] = function
+            copies = out.files[path].functions  # a header's function is in each object that uses it
+            copies[name] = max(copies.get(name, function), function, key=lambda copy: copy.hits)
     return out
 
 
@@ -114,6 +122,19 @@ def _root(elf: Path, relative: str) -> Path | None:
     return next((folder for folder in folders if (folder / relative).is_file()), None)
 
 
-def _place(root: Path | None, file: str) -> str:
-    whole = str(root / file) if root is not None and not file.startswith("/") else file
+def _built_in(elf: Path, names: Collection[str], folders: Collection[str]) -> tuple[Path | None, str]:
+    """Where the sources are, and where they were when they were compiled: in a container that is another folder."""
+    there = commonpath(folders) if folders else "/"
+    within = sorted(name for name in names if there != "/" and name.startswith(f"{there}/"))
+    if any(Path(name).is_file() for name in within):
+        return Path(there), there
+    return (_root(elf, within[0].removeprefix(f"{there}/")) if within else None), there
+
+
+def _place(root: Path | None, there: str, file: str) -> str:
+    whole = file
+    if root is not None and not file.startswith("/"):
+        whole = normpath(root / file)
+    elif root is not None and there and file.startswith(f"{there}/"):
+        whole = str(root / file.removeprefix(f"{there}/"))
     return safe(whole, 4000)

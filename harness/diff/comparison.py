@@ -47,7 +47,8 @@ def compare(a: Stream, b: Stream, rules: Rules = DEFAULT_RULES) -> Comparison:
     :raises harness.errors.UsageError: if a rule's pattern cannot be used.
     """
     numbers = Numbers()
-    return _Comparer(prepare(a, rules, numbers), prepare(b, rules, numbers), rules).result()
+    prefixes = tuple(dict.fromkeys((*a.schema.prefixes, *b.schema.prefixes)))
+    return _Comparer(prepare(a, rules, numbers, prefixes), prepare(b, rules, numbers, prefixes), rules).result()
 
 
 class _Comparer:
@@ -58,7 +59,14 @@ class _Comparer:
         self._last: dict[int, int] = {}  # of each pair of boots, the last place of B that is in A
 
     def result(self) -> Comparison:
-        found = [one for number in range(len(self._boots)) for one in self._boot(number)]
+        found: list[_Found] = []
+        edge = 0, 0  # where a boot that the other run has not would stand in it: behind the last that came before
+        for number, (ours, theirs) in enumerate(self._boots):
+            found += self._boot(number, edge)
+            edge = (
+                edge[0] if ours is None else self._a.boots[ours][1],
+                edge[1] if theirs is None else self._b.boots[theirs][1],
+            )
         pictures = dict(self._pictures())
         found += pictures
         found.sort(key=lambda one: (one.boot, one.at))
@@ -102,13 +110,13 @@ class _Comparer:
 
     # ---- one pair of boots -----------------------------------------------------------------------------------------
 
-    def _boot(self, number: int) -> Iterator[_Found]:
+    def _boot(self, number: int, edge: tuple[int, int]) -> Iterator[_Found]:
         a, b = self._a, self._b
         ours, theirs = self._boots[number]
         if ours is None or theirs is None:
             side, boot = (a, ours) if ours is not None else (b, theirs)
             first, end = side.boots[boot or 0]
-            places = (first, self._edge(number, 1)) if theirs is None else (self._edge(number, 0), first)
+            places = (first, edge[1]) if theirs is None else (edge[0], first)
             kind = Kind.MISSING if theirs is None else Kind.EXTRA
             yield _Found(number, -1, kind, *places, end - first, whole=True)
             return
@@ -137,12 +145,6 @@ class _Comparer:
             kind = Kind.REPEATED if self._repeats(first, count, b0) else Kind.EXTRA
             yield _Found(number, first + place, kind, place, first, count)
         yield from self._slower(number, left, right)
-
-    def _edge(self, number: int, side: int) -> int:
-        """Where a boot that the other run has not would stand in it: behind the last one that both have."""
-        boots = (self._a, self._b)[side].boots
-        before = [pair[side] for pair in self._boots[:number] if pair[side] is not None]
-        return boots[before[-1] or 0][1] if before else 0
 
     def _moved(self, missing: Ints, extra: Ints, ours: tuple[int, int], theirs: tuple[int, int]) -> tuple[Ints, Ints]:
         """What is as often in one boot as in the other, in another place."""

@@ -11,11 +11,12 @@ Rules put more fields on either side.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
 from harness.diff.rules import Rule, Rules
+from harness.errors import UsageError
 from harness.markers.dialects import COMMA_KEY, key_values
 from harness.markers.match import REGEX_SCAN, Pattern
 from harness.markers.schema import Schema
@@ -67,12 +68,17 @@ class Form(NamedTuple):
 class Normaliser:
     """Makes forms, by a schema and rules."""
 
-    def __init__(self, schema: Schema, rules: Rules) -> None:
+    def __init__(self, schema: Schema, rules: Rules, prefixes: Sequence[str]) -> None:
+        """:raises UsageError: for a rule about fields that is on no marker, markers beginning with *prefixes*."""
         self._exact = rules.exact
         marker_rules: list[tuple[Pattern, Rule]] = []
         self._texts: list[Pattern] = []
         for rule in rules.rule:
-            pattern = Pattern.parse(rule.match, schema.prefixes)
+            pattern = (
+                on_markers(rule.match, prefixes)
+                if rule.fields or rule.do == "exact"
+                else Pattern.parse(rule.match, prefixes)
+            )
             if pattern.is_marker or rule.do == "ignore":
                 marker_rules.append((pattern, rule))
             else:
@@ -118,9 +124,8 @@ class Normaliser:
                 value = _as(self._way(name, types.get(name, ""), rule, -1), word)
                 fields.append((name, word, value))
                 parts.append(f"{name}={value}")
-        key = ":".join((head, *parts))
-        for pattern in self._texts:
-            key = _without(key, pattern)
+        matched = [span for pattern in self._texts for span in _spans(text, pattern)]
+        key = _spliced(marker, fields, matched) if matched else ":".join((head, *parts))
         return Form(key, head, tuple(fields))
 
     def _made(self, family: str, event: str, count: int, rule: Rule | None) -> list[tuple[str, _Way]]:
@@ -189,13 +194,48 @@ def _tail(text: str, dialect: Dialect) -> Iterable[tuple[str, str]]:
     return found
 
 
-def _without(key: str, pattern: Pattern) -> str:
-    """*key* with everything that a pattern on text matches taken out."""
-    at, parts = 0, []
-    while at < min(len(key), REGEX_SCAN) and (span := pattern.match_line(key, at)):
-        start, end = span
-        if end == start:
-            break
-        parts += [key[at:start], SAME]
-        at = end
-    return "".join((*parts, key[at:]))
+def on_markers(source: str, prefixes: Sequence[str]) -> Pattern:
+    """The pattern *source*, which has to be one on markers.
+
+    :raises UsageError: if it is not, as markers begin with *prefixes*.
+    """
+    pattern = Pattern.parse(source, prefixes)
+    if not pattern.is_marker:
+        what = f"the rule on {source!r} is about a marker, but the markers here begin with {', '.join(prefixes)}"
+        raise UsageError(what, "correct the rule, or name the prefix by the marker schema or --prefix")
+    return pattern
+
+
+_Span = tuple[int, int]
+
+
+def _spans(text: str, pattern: Pattern) -> Iterator[_Span]:
+    """All that a pattern on text matches."""
+    at = 0
+    while at < min(len(text), REGEX_SCAN) and (span := pattern.match_line(text, at)):
+        if span[0] == span[1]:
+            return
+        yield span
+        at = span[1]
+
+
+def _spliced(marker: Marker, fields: Sequence[tuple[str, str, str]], matched: Sequence[_Span]) -> str:
+    """The text of a marker with what is *matched* taken out, and the other values as they are compared."""
+    text = marker.text
+    cuts = [(start, end, SAME) for start, end in matched]
+    at = text.find(marker.event, text.find(marker.family) + len(marker.family)) + len(marker.event)
+    for place, (name, word, value) in enumerate(fields):
+        before = ":" if place < len(marker.args) else {"instance": "#", "value": "=", "text": ""}.get(name, f"{name}=")
+        found = text.find(before, at)
+        start = text.find(word, found + len(before)) if found >= 0 else -1
+        if start < 0:
+            continue
+        at = start + len(word)
+        if not any(first < at and start < end for first, end in matched):
+            cuts.append((start, at, value))
+    parts, done = [], 0
+    for start, end, value in sorted(cuts):
+        if end > done:
+            parts += [text[done:start], value] if start >= done else []
+            done = end
+    return "".join((*parts, text[done:]))

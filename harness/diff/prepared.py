@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.diff.align import Ints
 from harness.diff.model import Stream
-from harness.diff.normal import Form, Normaliser
+from harness.diff.normal import Form, Normaliser, on_markers
 from harness.diff.rules import Rules
-from harness.markers.match import Pattern
 
 
 class Numbers:
@@ -51,16 +52,16 @@ class Prepared:
 
     def boot_of(self, index: int) -> int:
         """Which boot holds *index*; the last for what is behind it."""
-        return next((n for n, (_, end) in enumerate(self.boots) if index < end), max(len(self.boots) - 1, 0))
+        return max(min(bisect_right(self.boots, index, key=lambda boot: boot[1]), len(self.boots) - 1), 0)
 
 
-def prepare(stream: Stream, rules: Rules, numbers: Numbers) -> Prepared:
-    """Make it ready.
+def prepare(stream: Stream, rules: Rules, numbers: Numbers, prefixes: Sequence[str]) -> Prepared:
+    """Make it ready. *prefixes* are those of the markers of both streams: a rule may be about one of them.
 
     :raises harness.errors.UsageError: if a rule's pattern cannot be used.
     """
-    normaliser = Normaliser(stream.schema, rules)
-    begins = Pattern.parse(rules.boot, stream.schema.prefixes) if rules.boot else None
+    normaliser = Normaliser(stream.schema, rules, prefixes)
+    begins = on_markers(rules.boot, prefixes) if rules.boot else None
     times = stream.guest_us
     words = numbers.words
     rows: list[tuple[int, int, int]] = []

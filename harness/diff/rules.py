@@ -26,6 +26,7 @@ do = "normalise"
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ from harness.errors import UsageError
 from harness.markers.match import Pattern
 from harness.toml import Problem, load_toml, refuse, validate
 
+_LIKE_A_MARKER = re.compile(r"(?!re:|text:)\S*[A-Z_]")
 _STRICT = {"extra": "forbid"}
 
 
@@ -42,7 +44,7 @@ _STRICT = {"extra": "forbid"}
 class Rule:
     """One rule. `match` is a pattern as in scenarios; `fields` are names of fields or places after the event, from 0.
 
-    A pattern on text (`re:…`, plain text) is searched in a marker's canonical text.
+    A pattern on text (`re:…`, plain text) is searched in a marker's canonical text: its prefix, its tokens, no seal.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -110,21 +112,29 @@ def _problems(rules: Rules) -> Iterator[Problem]:
     for index, rule in enumerate(rules.rule):
         place = ("rule", index, "match")
         try:
-            pattern = Pattern.parse(rule.match)
+            marker = _may_be_marker(rule.match)
         except UsageError as error:
             yield Problem(place, error.what)
             continue
         if rule.do == "ignore" and rule.fields:
             yield Problem(("rule", index, "fields"), "`ignore` takes the whole marker; to ignore fields: `normalise`")
-        if rule.do == "exact" and not pattern.is_marker:
+        if rule.do == "exact" and not marker:
             yield Problem(place, "`exact` is about fields: it needs a pattern on markers")
-        if rule.fields and not pattern.is_marker:
+        if rule.fields and not marker:
             yield Problem(place, "`fields` need a pattern on markers; a pattern on text normalises what it matches")
     if rules.boot:
         try:
-            marker = Pattern.parse(rules.boot).is_marker
+            marker = _may_be_marker(rules.boot)
         except UsageError as error:
             yield Problem(("boot",), error.what)
         else:
             if not marker:
                 yield Problem(("boot",), "a boot begins with a marker: give a pattern on markers")
+
+
+def _may_be_marker(source: str) -> bool:
+    """Whether *source* is on markers, of whatever prefix: which those are is known when streams are compared.
+
+    :raises UsageError: for a pattern that cannot be used.
+    """
+    return Pattern.parse(source).is_marker or _LIKE_A_MARKER.match(source) is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ _NEWLINE = 0x0A
 _STEADY = frozenset({"virtual", "record"})
 
 
-def of_path(path: Path, schema: Schema = PLAN, prefixes: Iterable[str] | None = None) -> Stream:
+def of_path(path: Path, schema: Schema = PLAN, prefixes: Collection[str] | None = None) -> Stream:
     """`of_bundle` for a bundle's folder, else `of_log`.
 
     :raises harness.errors.UsageError: if it cannot be read.
@@ -77,7 +78,7 @@ def of_bundle(path: Path) -> Stream:
     )
 
 
-def of_log(path: Path, schema: Schema = PLAN, prefixes: Iterable[str] | None = None) -> Stream:
+def of_log(path: Path, schema: Schema = PLAN, prefixes: Collection[str] | None = None) -> Stream:
     """The markers of any text log, with the times of the kernel's log where they have one. A crash text that no
     healthy boot prints is how it ended.
 
@@ -96,7 +97,7 @@ def of_log(path: Path, schema: Schema = PLAN, prefixes: Iterable[str] | None = N
         guest_us=clock.times,
         serial=path,
         ending=_text_ending(path, data),
-        schema=schema,
+        schema=schema if prefixes is None else replace(schema, prefixes=tuple(prefixes)),
         lost=parser.lost + sieve.harmed,
         truncated=sieve.full,
     )

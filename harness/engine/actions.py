@@ -32,6 +32,8 @@ async def boot(ctx: Context, index: int, step: s.Boot | s.Relaunch | s.Reset) ->
             await ctx.target.relaunch()
         if ctx.link is not None:
             ctx.link.forget()
+    if not deadline.left:  # it took so long to get going that what was said meanwhile came too late as well
+        raise StepTimeoutError(deadline.seconds)
     await ctx.waits.until(watch, deadline)
     await ctx.settle_frames()
     if ctx.injector is not None:

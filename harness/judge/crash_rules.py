@@ -36,6 +36,7 @@ _REGISTER = (
     r"(?<![\w.])(?P<name>{names})(?:\s{{0,3}}[:=-]\s{{0,3}}(?:\d{{4}}:)?(?:0x)?|\s{{1,3}}0x)"
     r"(?P<value>[0-9a-f]{{1,16}})(?![\w:+])"
 )
+_JOINED = frozenset({"prefixes", "skip", "registers"})  # lists that become one regular expression each
 _TRACE_GROUPS = frozenset({"index", "address", "guess", "function", "offset", "size", "module", "file", "line"})
 
 
@@ -132,6 +133,9 @@ def _read(file: Path) -> dict[str, list[Any]]:
             raise UsageError(f"{file}: {key} is not a list of regular expressions")
         patterns = [_pattern(word, f"{file}: {key}") for word in words]
         out[key] = patterns if key == "trace" else words
+        if key in _JOINED:
+            for pattern in patterns:
+                _joins(pattern, f"{file}: {key}")
     for pattern in out["trace"]:
         _known(pattern.groupindex, _TRACE_GROUPS, f"{file}: trace, groups of {pattern.pattern!r}")
     rules = data.get("rule", [])
@@ -180,6 +184,17 @@ def _pattern(source: Any, where: str) -> re.Pattern[str]:
         return compile_regex(source)
     except UsageError as error:
         raise UsageError(f"{where}: {error.what}", error.hint) from error
+
+
+def _joins(pattern: re.Pattern[str], where: str) -> None:
+    """:raises UsageError: if *pattern*, which stands by itself, cannot be one of several in a longer one."""
+    hint = "write (?i:…) for (?i)…, and neither named groups nor \\1: the list becomes one regular expression"
+    try:
+        re.compile(_REGISTER.format(names=f"(?:{pattern.pattern})"))
+    except re.error as error:
+        raise UsageError(f"{where}: {pattern.pattern!r} cannot stand in a list: {error}", hint) from error
+    if pattern.groupindex:
+        raise UsageError(f"{where}: {pattern.pattern!r} cannot stand in a list: it names a group", hint)
 
 
 def _known(keys: Mapping[str, Any], known: frozenset[str], where: str) -> None:

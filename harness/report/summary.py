@@ -115,8 +115,8 @@ def batch_json(runs: Sequence[dict[str, Any]], *, interrupted: bool = False) -> 
     """
     counted = [run for run in runs if not held(run)]
     verdicts = [Verdict(run["verdict"]) for run in counted]
-    if runs and not counted:
-        verdicts = [Verdict.PASS]  # each was checked, and what is wrong is known, and told
+    if len(counted) < len(runs):
+        verdicts.append(Verdict.PASS)  # something was checked, and what is wrong is known, and told
     if any(map(expired, runs)):
         verdicts.append(Verdict.INCONCLUSIVE)
     code = EXIT_INTERRUPTED if interrupted else exit_code(verdicts)

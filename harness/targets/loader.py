@@ -41,6 +41,14 @@ def find_image(name: str, *, relative_to: Path | None = None) -> Profile:
     )
 
 
+def typed_image(name: str | None) -> str | None:
+    """*name* as it was typed in the current folder, to mean the same from any other: a path is made absolute."""
+    path = Path(name or "").expanduser()
+    if name is None or name in image_files() or not ("/" in name or path.suffix or path.exists()):
+        return name
+    return str(path.absolute())
+
+
 def image_files() -> dict[str, Path]:
     """The profiles that ship with the harness, by name. TOML files of other kinds (marker schemas) have no [boot]."""
     folder = data_folder("images")

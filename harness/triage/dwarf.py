@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from posixpath import normpath
 from typing import Any, NamedTuple, Self
 
 from harness.errors import UsageError
@@ -77,10 +78,21 @@ class Dwarf:
             return []
 
     def rows(self) -> Iterator[LineRow]:
-        """The line tables of all units; of a damaged one what comes before the damage."""
+        """The line tables of all units; of a damaged one what comes before the damage.
+
+        Files are named with the folder that their unit was compiled in, as far as the compiler told it.
+        """
         for unit in self.info.iter_CUs() if self.info is not None else ():
             with suppress(Exception):  # pyelftools raises many kinds for damaged files
                 yield from self._rows(unit)
+
+    def folders(self) -> set[str]:
+        """The folders in which units were compiled, those that were told whole."""
+        found = set()
+        for unit in self.info.iter_CUs() if self.info is not None else ():
+            with suppress(Exception):  # as above
+                found.add(self._compiled_in(unit))
+        return {folder for folder in found if folder.startswith("/")}
 
     def _rows(self, unit: Any) -> Iterator[LineRow]:
         program = self.info.line_program_for_CU(unit)
@@ -94,7 +106,7 @@ class Dwarf:
                 for row in same if state.address > same[0].address else ():
                     file = files.get(row.file)
                     if file is None:
-                        file = files[row.file] = self._file(unit, row.file)
+                        file = files[row.file] = self._file(unit, row.file, whole=True)
                     if row.line:
                         yield LineRow(row.address, state.address, file, row.line, bool(row.is_stmt))
                 same = []
@@ -225,7 +237,12 @@ class Dwarf:
         self._lines[unit.cu_offset] = out
         return out
 
-    def _file(self, unit: Any, number: int | None) -> str:
+    def _compiled_in(self, unit: Any) -> str:
+        die = unit.get_top_DIE()
+        return self._text(die, "DW_AT_comp_dir") if "DW_AT_comp_dir" in die.attributes else ""
+
+    def _file(self, unit: Any, number: int | None, *, whole: bool = False) -> str:
+        """The name of a unit's file; *whole*: not from the folder that the unit was compiled in, but with it."""
         program = self.info.line_program_for_CU(unit)
         if program is None or number is None:
             return ""
@@ -238,10 +255,13 @@ class Dwarf:
         name = entry.name.decode("utf-8", "replace")
         folders = header["include_directory"]
         place = entry.dir_index if header["version"] >= 5 else entry.dir_index - 1
-        if name.startswith("/") or not 0 <= place < len(folders):
-            return _tidy(name)
-        folder = folders[place].decode("utf-8", "replace")
-        return _tidy(f"{folder}/{name}")
+        if not name.startswith("/") and 0 <= place < len(folders):
+            name = f"{folders[place].decode('utf-8', 'replace')}/{name}"
+        if not whole or name.startswith("/"):
+            return normpath(name) if whole else _tidy(name)
+        first = header["version"] >= 5 and place == 0  # this one is the folder that the unit was compiled in
+        base = "" if first else self._compiled_in(unit)  # may be a word that stands for a folder, and is of no use
+        return normpath(f"{base}/{name}" if base.startswith(("/", ".")) else name)
 
 
 def _tidy(path: str) -> str:

@@ -19,7 +19,7 @@ from harness.judge.verdict import Finding, RunVerdict
 from harness.triage.backtrace import Frame, Program, of_machine, of_text
 from harness.triage.classify import classify, culprit
 from harness.triage.report import Triage
-from harness.triage.text import TextCrash, find_crashes, principal
+from harness.triage.text import TextCrash, find_crashes, number, principal
 from harness.verdicts import Verdict
 
 FILE = "triage.json"
@@ -246,7 +246,7 @@ def _where(
     """The place: as the guest printed it, if it did (source line or program counter), else out of the backtrace."""
     if crash is not None and kind == crash.kind:
         if crash.facts.get("file") and crash.facts.get("line"):
-            return Frame(None, crash.where, None, crash.facts["file"], int(crash.facts["line"]), how="text")
+            return Frame(None, crash.where, None, crash.facts["file"], number(crash.facts["line"]) or 0, how="text")
         for name in _COUNTERS if program is not None and kind == "exception" else ():
             address = crash.registers.get(name)
             if program is not None and address is not None and program.knows(address):

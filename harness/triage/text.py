@@ -21,6 +21,7 @@ _AFTER = 50  # lines: what comes within so many of a crash may be its consequenc
 _BLOCK = 1 << 16  # bytes read at once
 _FACT_IN_TITLE = re.compile(r"\{(\w+)\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_WIDE = re.compile(r"(\s{8})\s+")  # a gap that a pattern which is free to share it out would try in too many ways
 _SOURCE = re.compile(r"^at (?P<file>[\w./-]{1,200}):(?P<line>\d{1,7})(?::\d{1,5})?$")  # under a line of a Rust trace
 
 
@@ -229,8 +230,9 @@ class _Reader:
             return
         if len(crash.trace) >= _FRAMES:
             return
+        narrow = _WIDE.sub(r"\1", text)
         for pattern in self._rules.trace:
-            match = pattern.match(text)
+            match = pattern.match(narrow)
             if match is not None:
                 crash.trace.append(_frame(match.groupdict()))
                 return
@@ -241,17 +243,22 @@ class _Reader:
         return next((name for name in names if not self._rules.causes_nothing(name)), "")
 
 
-def _frame(groups: dict[str, str | None]) -> TextFrame:
-    def number(name: str, base: int) -> int | None:
-        value = groups.get(name)
-        return int(value, base) if value else None
+def number(text: str | None, base: int = 10) -> int | None:
+    """What *text* says as a number of 64 bits; None where a rule took for one what is none."""
+    try:
+        value = int(text or "", base)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1 << 64 else None
 
+
+def _frame(groups: dict[str, str | None]) -> TextFrame:
     return TextFrame(
         (groups.get("function") or "").strip(),
-        number("offset", 16),
-        number("address", 16),
+        number(groups.get("offset"), 16),
+        number(groups.get("address"), 16),
         groups.get("module") or "",
         groups.get("file") or "",
-        number("line", 10),
+        number(groups.get("line")),
         bool(groups.get("guess")),
     )

@@ -26,6 +26,12 @@ from harness.evidence.journal import read_events
 from harness.verdicts import EXIT_LAB, EXIT_PASS
 
 
+def begin(folder: Path, **options: object) -> SearchJournal:
+    journal = SearchJournal.create(folder)
+    journal.begin(options)
+    return journal
+
+
 @dataclass
 class Bench:
     """Images whose runs show what `shows` says: a signature, "" for none, or a verdict in capitals."""
@@ -84,7 +90,7 @@ class Bench:
 
     def find(self) -> tuple[Found, Driver]:
         where = self.folder / "search"
-        open_ = SearchJournal.resume if (where / FILE).exists() else lambda path: SearchJournal.create(path, {})
+        open_ = SearchJournal.resume if (where / FILE).exists() else begin
         with closing(open_(where)) as journal, closing(Slots([Maker(self) for _ in range(self.jobs)])) as slots:
             driver = Driver(
                 self, self.play, self.compare, journal, reproducible=self.reproducible, signature=self.signature,
@@ -154,7 +160,7 @@ def test_ends_that_do_not_differ_end_the_search_with_3(tmp_path: Path) -> None:
 def test_ends_that_are_one_image_are_told_without_a_boot(tmp_path: Path) -> None:
     bench = Bench(tmp_path, lambda _: "", digest=lambda _: "same")
     found, _ = bench.find()
-    assert (exit_code(found), bench.boots) == (EXIT_LAB, [])
+    assert (found.result.kind, exit_code(found), bench.boots) == (Kind.SAME, EXIT_LAB, [])
     assert "the same image" in found.reason
 
 
@@ -211,7 +217,7 @@ def test_a_journal_that_was_cut_at_any_byte_is_taken_up_and_what_it_tells_of_is_
         if cut < begun:
             with pytest.raises(UsageError, match="not the journal of a search"):
                 SearchJournal.resume(folder).close()
-            SearchJournal.create(folder, {}).close()  # it can be begun again there
+            begin(folder).close()  # it can be begun again there
             continue
         again = Bench(whole.folder, whole.shows, n=4)
         found, _ = again.find()
@@ -358,12 +364,12 @@ def test_git_reads_the_log_and_names_the_same_commit(tmp_path: Path, merges: boo
 
 def test_a_search_is_begun_once_and_belongs_to_one_process(tmp_path: Path) -> None:
     with (
-        closing(SearchJournal.create(tmp_path / "search", {"a": 1})),
+        closing(begin(tmp_path / "search", a=1)),
         pytest.raises(UsageError, match="another harness is at work"),
     ):
         SearchJournal.resume(tmp_path / "search")
     with pytest.raises(UsageError, match="there is a search"):
-        SearchJournal.create(tmp_path / "search", {})
+        SearchJournal.create(tmp_path / "search")
     with pytest.raises(UsageError, match="there is no search"):
         SearchJournal.resume(tmp_path)
     with closing(SearchJournal.resume(tmp_path / "search")) as journal:
@@ -374,7 +380,7 @@ def test_a_search_is_begun_in_a_folder_of_its_own_which_git_ignores(tmp_path: Pa
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/worktree").mkdir()
     with pytest.raises(UsageError, match="something else"):
-        SearchJournal.create(tmp_path / "mine", {})
+        SearchJournal.create(tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["worktree"]
-    SearchJournal.create(tmp_path / "search", {}).close()
+    begin(tmp_path / "search").close()
     assert (tmp_path / "search/.gitignore").read_text() == "*\n"

@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from harness.bisect.builds import Builds
-from harness.bisect.git import Git, History, Weight
+from harness.bisect.git import Weight
 from harness.bisect.source import Files, find_files
 from harness.errors import UsageError
 
-BUILD = 'cat source.txt > "$HARNESS_OUTPUT"; echo "built $HARNESS_COMMIT"; test ! -e broken'
-
-
-class Repository:
-    """A git repository to commit to."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.git("config", "user.name", "Someone")
-        self.git("config", "user.email", "s@example.org")
-
-    def git(self, *words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(self.folder), *words], capture_output=True, text=True, check=True, timeout=60
-        )
-        return done.stdout.strip()
-
-    def commit(self, files: Mapping[str, str | None], subject: str = "change") -> str:
-        for name, text in files.items():
-            path = self.folder / name
-            if text is None:
-                path.unlink()
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "-m", subject)
-        return self.git("rev-parse", "HEAD")
-
-    def history(self, good: str, bad: str = "main", **options: object) -> History:
-        place = self.folder.parent / "search"
-        builds = Builds(
-            place / "builds", str(options.pop("build", BUILD)), options.pop("output", None),  # type: ignore[arg-type]
-            float(str(options.pop("timeout", 60))),
-        )  # fmt: skip
-        return History(Git(self.folder), good, bad, builds=builds, worktree=place / "worktree", **options)  # type: ignore[arg-type]
+from .repository import BUILD, Repository
 
 
 @pytest.fixture
@@ -165,7 +125,7 @@ def test_what_is_unusual_about_a_repository_does_not_matter(
         monkeypatch.setenv(name, value)  # as git does for its hooks
     monkeypatch.chdir(repository.folder)
     history = repository.history(first)
-    assert [title.partition(" ")[2] for title in history.titles] == ["change", "a line\u2028that \x0cgoes on"]
+    assert [title.partition(" ")[2] for title in history.titles] == ["change", "a line\ufffdthat \u240cgoes on"]
     built = history.image(1).file
     assert built is not None
     assert built.read_text() == "two"
@@ -174,6 +134,36 @@ def test_what_is_unusual_about_a_repository_does_not_matter(
         monkeypatch.delenv(name)
     assert repository.git("status", "--porcelain", "--branch") == before
     assert not (tmp_path / "hooked").exists()
+
+
+def test_a_subject_with_a_carriage_return_or_an_escape_is_one_title_and_does_nothing_to_a_terminal(
+    repository: Repository,
+) -> None:
+    first = repository.commit({"source.txt": "one"}, "one\rtwo")
+    repository.commit({"source.txt": "two"}, "\x1b]0;owned\x07three")
+    titles = repository.history(first).titles
+    assert [title.partition(" ")[2] for title in titles] == ["one\u240dtwo", "\u241b]0;owned\u2407three"]
+
+
+@pytest.mark.parametrize(
+    ("build", "output"),
+    [
+        ('cp source.txt kernel.elf && ln -sf "$PWD/kernel.elf" "$HARNESS_OUTPUT"', None),
+        ('cp source.txt kernel.elf && ln -f kernel.elf "$HARNESS_OUTPUT"', None),
+        ('cp source.txt kernel.elf && ln -sf "$PWD/kernel.elf" "$HARNESS_OUTPUT"', Path("kernel.elf")),
+    ],
+)
+def test_an_image_that_is_a_link_into_the_worktree_stays_that_of_its_commit(
+    repository: Repository, build: str, output: Path | None
+) -> None:
+    first = repository.commit({"source.txt": "one", ".gitignore": "kernel.elf\n"})  # it stays there
+    repository.commit({"source.txt": "two"})
+    history = repository.history(first, build=build, output=output)
+    images = [history.image(number) for number in (0, 1, 0)]
+    assert [image.file.read_text() for image in images if image.file is not None] == ["one", "two", "one"]
+    history.close()
+    assert images[0].file is not None
+    assert images[0].file.read_text() == "one"
 
 
 @pytest.mark.parametrize("harm", ["lock", "half"])

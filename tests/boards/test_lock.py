@@ -126,3 +126,19 @@ def test_the_lock_files_of_minicom_and_its_like_count_while_their_process_lives(
             PortLock.take(tty_path, "me")
         process.kill()
     PortLock.take(tty_path, "me").release()
+
+
+def test_whoever_looks_at_a_lock_does_not_keep_others_from_taking_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    PortLock.take("rfc2217://lab:4001", "first").release()
+    taken: list[PortLock] = []
+    close = os.close
+
+    def meanwhile(descriptor: int) -> None:
+        monkeypatch.setattr("os.close", close)
+        taken.append(PortLock.take("rfc2217://lab:4001", "meanwhile"))
+        close(descriptor)
+
+    monkeypatch.setattr("os.close", meanwhile)
+    assert holder_of("rfc2217://lab:4001") is None
+    assert str(holder_of("rfc2217://lab:4001")).startswith(f"process {os.getpid()} (meanwhile)")
+    taken[0].release()

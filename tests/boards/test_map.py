@@ -73,6 +73,9 @@ def test_a_scenario_says_itself_what_it_needs(folder: Path, tmp_path: Path) -> N
         on_board(scenarios, BatchOptions(runs_dir=tmp_path, target=folder / "a.toml"), ("hdmi",))
     plain = [ScenarioBuilder("plain", image="reference").boot().build()]
     assert on_board(plain, options, ()) is options
+    with pytest.raises(UsageError, match="s needs a board, and plain does not say that it does"):
+        on_board([*plain, *scenarios], options, ())
+    assert on_board([*plain, *scenarios], options, ("hdmi",)).target == folder / "b.toml"
 
 
 @pytest.mark.parametrize(

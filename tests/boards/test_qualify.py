@@ -181,3 +181,26 @@ def test_the_command_prints_one_document_and_its_exit_code_says_whether_the_port
     loss = document["rates"]["loss"]
     assert loss["interval"][0] < loss["rate"] < loss["interval"][1]
     assert document["received"] + loss["count"] == document["sent"] + document["rates"]["duplication"]["count"]
+
+
+def test_a_target_that_never_stops_talking_and_swallowed_the_last_record_is_not_waited_for_for_ever() -> None:
+    class Talker:
+        """Echoes all but the last bytes, and says `tick` for ever."""
+
+        name = "talker"
+
+        def __init__(self) -> None:
+            self.echo = bytearray()
+
+        async def read(self) -> bytes:
+            await asyncio.sleep(0.001)
+            data, self.echo = bytes(self.echo[:-8]), self.echo[-8:]
+            return data + b"tick\n"
+
+        async def write(self, data: bytes) -> None:
+            self.echo += data
+
+    async def work() -> Qualification:
+        return await Qualifier(Talker(), echo=True, quiet=0.02).measure(2048, pace=False)  # type: ignore[arg-type]
+
+    assert not asyncio.run(asyncio.wait_for(work(), 60)).clean

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from harness.boards.target import Board, Power, SerialTarget, load_board
+from harness.boards.loader import LoaderDialogue
+from harness.boards.model import Exchange
+from harness.boards.target import Board, BoardPort, Power, SerialTarget, load_board
 from harness.errors import LabError, TargetLost, UsageError
 from harness.evidence.journal import Journal, read_events
 from harness.targets.base import Capability
@@ -341,3 +343,62 @@ def test_what_goes_to_the_journal_is_json(pty: tuple[int, str], journal: Journal
     run(main())
     (event,) = read_events(tmp_path / "journal.jsonl")
     assert json.loads(event.to_json())["url"] == pty[1]
+
+
+def test_a_port_that_is_lost_while_the_boot_loader_is_answered_is_waited_for(tmp_path: Path, journal: Journal) -> None:
+    class Flaky:
+        """Reads a prompt, loses the first answer, and comes back."""
+
+        name = "tty"
+        lives, sent = 0, b""
+
+        async def read(self) -> bytes:
+            return b"stop autoboot? "
+
+        async def write(self, data: bytes) -> None:
+            if not self.lives:
+                raise TargetLost("tty went away")
+            self.sent += data
+
+        async def reattach(self, timeout: float) -> None:
+            self.lives += 1
+
+    async def main() -> None:
+        talks = LoaderDialogue([Exchange(expect="autoboot", send="s\n")])
+        talks.restart()
+        port = BoardPort(Board(name="b", url="tty", reattach=5), "tty", journal, lambda: None, talks)
+        port._port = flaky = Flaky()  # type: ignore[assignment]
+        assert await port.read() == b"stop autoboot? "
+        assert (flaky.lives, flaky.sent) == (1, b"s\n")
+
+    run(main())
+    assert [kind for kind in kinds(tmp_path) if kind.startswith("port.")] == ["port.lost", "port.back"]
+
+
+def test_a_board_whose_power_command_failed_half_way_is_switched_off_at_the_end(
+    pty: tuple[int, str], journal: Journal, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        power = Power(on=("sh", "-c", "exit 1"), off=("touch", str(tmp_path / "off")))
+        target = SerialTarget(Board(name="b", url=pty[1], power=power), PROFILE)
+        await target.start(journal)
+        with pytest.raises(LabError):
+            await target.go()
+        await target.stop()
+
+    run(main())
+    assert (tmp_path / "off").exists()
+
+
+def test_a_board_is_not_dead_while_its_power_command_still_runs(
+    pty: tuple[int, str], journal: Journal, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        power = Power(on=("sleep", "0.3"), off=("true",), dead=0.1, tries=1)
+        target = SerialTarget(Board(name="b", url=pty[1], power=power), PROFILE)
+        await target.start(journal)
+        await target.go()
+        assert "board.dead" not in kinds(tmp_path)
+        await target.stop()
+
+    run(main())

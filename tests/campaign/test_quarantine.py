@@ -113,3 +113,30 @@ def test_what_is_wrong_with_an_entry_is_told_with_its_line(load: Load, wrong: st
     with pytest.raises(UsageError) as refused:
         load(wrong)
     assert text in refused.value.what
+
+
+def test_an_entry_that_has_expired_is_told_whatever_else_is_known_of_its_scenario(load: Load) -> None:
+    known = load(entry(expires="2026-11-20", cause="frame-mismatch"), entry("*", cause="deadline"))
+    assert judged(known, run(verdict="PASS", cause=None))["exit_code"] == 3
+    held = run(cause="deadline: it did not come")
+    assert judged(known, held)["exit_code"] == 3
+    assert held["quarantine"]["holds"], "this failure is known; the expired entry is what fails the batch"
+
+
+def test_of_a_scenario_that_was_played_several_times_every_failure_has_to_be_known(load: Load) -> None:
+    def tried(*causes: str) -> dict[str, Any]:
+        return run(cause=causes[0]) | {"repeats": [{"verdict": "FAIL", "first_cause": cause} for cause in causes]}
+
+    known = load(entry(cause="frame-torn"))
+    assert judged(known, tried("frame-torn: a", "frame-torn: b"))["exit_code"] == 0
+    assert judged(known, tried("frame-torn: a", "memory-corruption: b"))["exit_code"] == 1
+    both = load(entry(cause="frame-torn"), entry(cause="memory-corruption"))
+    assert judged(both, tried("frame-torn: a", "memory-corruption: b"))["exit_code"] == 0
+    differs = tried("frame-torn: a") | {"verdict": "NONDETERMINISM", "first_cause": "runs-differ: …"}
+    assert judged(known, differs)["exit_code"] == 1
+    assert judged(load(entry(cause="runs-differ")), differs)["exit_code"] == 0
+
+
+def test_a_known_failure_beside_a_scenario_that_was_skipped_is_a_pass(load: Load) -> None:
+    batch = judged(load(entry()), run(), run("other", "SKIPPED", "skipped: not here"))
+    assert (batch["exit_code"], batch["verdict"]) == (0, "PASS")

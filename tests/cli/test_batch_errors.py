@@ -26,14 +26,20 @@ def test_an_option_that_qemu_refuses_in_a_later_run_leaves_the_earlier_ones_told
     call: Call, write_scenario: Write, tmp_path: Path
 ) -> None:
     files = [write_scenario("good", GOOD), write_scenario("bad", GOOD, REFUSED), write_scenario("never", GOOD)]
-    said = call("run", *files, "--junit", tmp_path / "all.xml", "--json")
+    said = call("run", *files, "--junit", tmp_path / "all.xml", "--html", tmp_path / "all.html", "--json")
     assert said.code == said.document["exit_code"] == 2
     assert said.document["verdict"] is None
-    assert [(run["scenario"], run["verdict"]) for run in said.document["runs"]] == [("good", "PASS")]
+    assert [(run["scenario"], run["verdict"]) for run in said.document["runs"]] == [
+        ("good", "PASS"), ("bad", "INCONCLUSIVE"), ("never", "INCONCLUSIVE"),
+    ]  # fmt: skip
+    assert all("no-such-device" in run["first_cause"] for run in said.document["runs"][1:])
     assert "no-such-device" in said.document["error"]
     assert said.document["hint"].startswith("the command was: ")
     assert "no-such-device" in said.stderr
-    assert 'name="good"' in (tmp_path / "all.xml").read_text()
+    junit = (tmp_path / "all.xml").read_text()
+    assert [f'name="{name}"' in junit for name in ("good", "bad", "never")] == [True] * 3
+    assert 'errors="2"' in junit
+    assert "<title>INCONCLUSIVE" in (tmp_path / "all.html").read_text(), "nothing of it says PASS"
     assert [path.name.split("-")[1] for path in (tmp_path / "runs").iterdir()] == ["good"]
 
 
@@ -76,3 +82,14 @@ def test_a_report_page_for_which_there_is_no_room_is_named_with_what_is_kept(
     assert f"kept in {bundle}" in said
     assert (bundle / "verdict.json").exists()
     assert (bundle / "junit.xml").exists()
+
+
+@pytest.mark.system
+def test_a_campaign_that_was_begun_with_retries_is_resumed_without_saying_so_again(
+    call: Call, write_scenario: Write, tmp_path: Path
+) -> None:
+    good = write_scenario("good", GOOD)
+    begun = call("run", good, "--campaign", tmp_path / "c", "--retries", "1", "--repeat-share", "1", "--json")
+    assert begun.code == 0
+    again = call("run", "--resume", tmp_path / "c", "--json")
+    assert (again.code, again.document["runs"]) == (0, begun.document["runs"])

@@ -129,3 +129,18 @@ def test_one_line_has_one_fault_at_a_time(tmp_path: Path) -> None:
     reader.distort(Stall())
     with pytest.raises(LabError, match="bad one already"):
         reader.distort(damage(lose=False))
+
+
+def test_a_flood_into_a_stalled_line_waits_in_the_guest_and_not_in_memory(tmp_path: Path) -> None:
+    async def main() -> None:
+        reader, _ = console(tmp_path, b"x" * 60, b"y" * 60, b"z" * 60)
+        reader.distort(Stall(most=100))
+        reading = asyncio.create_task(reader.run())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert reader._port.pieces == [b"z" * 60, b""]  # type: ignore[attr-defined]
+        reader.mend()
+        await reading
+
+    asyncio.run(main())
+    assert (tmp_path / "serial.bin").read_bytes() == b"x" * 60 + b"y" * 60 + b"z" * 60

@@ -300,3 +300,21 @@ class Gateway:
     def _from_client(self, client: socket.socket, manager: PortManager) -> None:
         while data := client.recv(1024):
             self._port.write(b"".join(manager.filter(data)))
+
+
+def test_a_tty_that_is_back_while_another_has_it_is_attached_when_that_one_gives_it_back(board: Board) -> None:
+    async def work() -> None:
+        port, other = SerialPort(str(board.link)), SerialPort(str(board.link))
+        await port.open()
+        board.unplug()
+        with pytest.raises(TargetLost):
+            await port.read()
+        board.plug_in()
+        await other.open()
+        back = asyncio.create_task(port.reattach(60))
+        await asyncio.sleep(0.05)  # until it was refused once; nothing tells of that
+        await other.close()
+        await back
+        await port.close()
+
+    play(work())

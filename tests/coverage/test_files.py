@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.cli.main import cli
 from harness.coverage.cobertura import write_cobertura
-from harness.coverage.collect import merge
+from harness.coverage.collect import COBERTURA, LCOV, merge, write
 from harness.coverage.lcov import read_lcov, write_lcov
 from harness.coverage.model import Coverage, FileCoverage, Function
 from harness.errors import UsageError
@@ -121,3 +121,21 @@ def test_a_bundle_without_coverage_is_refused_with_the_way_to_get_some(tmp_path:
     with pytest.raises(UsageError, match="holds no") as refused:
         merge([tmp_path], tmp_path / "out")
     assert "--coverage" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("files", "root"),
+    [
+        (["/home/u/k/arch/mm/a.c", "/home/u/k/lib/mm/b.c"], "/home/u/k"),
+        (["/home/u/k/mm/a.c", "/home/u/k/mm/b.c"], "/home/u/k/mm"),
+        (["/home/u/k/mm/a.c", "/usr/include/mm/b.h"], "."),
+        (["mm/a.c"], "."),
+    ],
+)
+def test_the_root_of_merged_sources_is_the_folder_that_all_lie_in(tmp_path: Path, files: list[str], root: str) -> None:
+    write(Coverage({file: FileCoverage({1: 1}) for file in files}), tmp_path, "one")
+    merge([tmp_path / LCOV], tmp_path / "out")
+    document = ElementTree.parse(tmp_path / "out" / COBERTURA)
+    assert document.findtext("sources/source") == root
+    named = {one.attrib["filename"] for one in document.iter("class")}
+    assert {str(Path(root) / name) for name in named} == {str(Path(file)) for file in files}

@@ -9,7 +9,8 @@ import pytest
 
 from harness.coverage.blocks import Blocks
 from harness.coverage.collect import Collector
-from harness.coverage.lines import cover, text_of
+from harness.coverage.lines import cover, lines_of, text_of
+from harness.coverage.model import Function
 from harness.errors import UsageError
 from harness.targets.argv import Launch
 from harness.targets.profile import Boot, Profile
@@ -99,3 +100,49 @@ def test_with_kvm_there_is_nothing_to_see(tmp_path: Path) -> None:
     profile = Profile(name="bare", boot=Boot(shape="elf", kernel=elf))
     with pytest.raises(UsageError, match="KVM"):
         Collector(profile, QemuTarget(profile, Launch(accel="kvm")))
+
+
+def built_in_folders(top: Path, *options: str, compiled_in: str = "") -> Path:
+    """kernel/main.c and lib/main.c, each compiled in its own folder, with a function of a header of both.
+
+    *compiled_in* is what the folders were called there, as in a container.
+    """
+    (top / "include").mkdir(parents=True)
+    (top / "include/h.h").write_text("static int shared(int x)\n{\n    return x + 1;\n}\n")
+    for folder, code in (
+        ("kernel", "int _start(int x)\n{\n    return shared(x);\n}\n"),
+        ("lib", "\n\n\nint other(int x)\n{\n    return shared(x) * 2;\n}\n"),
+    ):
+        (top / folder).mkdir()
+        (top / folder / "main.c").write_text('#include "../include/h.h"\n' + code)
+        renamed = [f"-ffile-prefix-map={top}={compiled_in}"] if compiled_in else []
+        words = ["gcc", "-g", *options, *renamed, "-O0", "-ffreestanding", "-fno-pie", "-c", "main.c"]
+        subprocess.run([*words, "-o", "main.o"], cwd=top / folder, check=True)
+    words = ["gcc", "-nostdlib", "-static", "-no-pie", "-o", "build.elf", "kernel/main.o", "lib/main.o"]
+    subprocess.run(words, cwd=top, check=True)
+    return top / "build.elf"
+
+
+@pytest.mark.parametrize("version", ["-gdwarf-4", "-gdwarf-5"])
+@pytest.mark.parametrize("compiled_in", ["", ".", "/in/a/container"])
+def test_files_of_one_name_are_those_of_the_folders_in_which_they_were_compiled(
+    tmp_path: Path, version: str, compiled_in: str
+) -> None:
+    top = tmp_path.resolve() / "top"
+    elf = built_in_folders(top, version, compiled_in=compiled_in)
+    found = cover(elf, reached(elf, "_start"))
+    assert set(found.files) == {str(top / name) for name in ("kernel/main.c", "lib/main.c", "include/h.h")}
+    assert found.files[str(top / "kernel/main.c")].functions == {"_start": Function(3, 1)}
+    assert found.files[str(top / "lib/main.c")].functions == {"other": Function(6, 0)}
+    assert lines_of(elf).root == top
+
+
+def test_a_function_of_a_header_ran_if_one_of_its_copies_did(tmp_path: Path) -> None:
+    elf = built_in_folders(tmp_path.resolve() / "top")
+    blocks, symbols = reached(elf), Symbols.of(elf)
+    first, last = sorted(symbols.by_name["shared"], key=lambda symbol: symbol.address)
+    for address in range(first.address, first.address + first.size):
+        blocks.feed(b"0x%08x:  90  nop\n" % address)
+    header = cover(elf, blocks).files[str(tmp_path.resolve() / "top/include/h.h")]
+    assert header.functions == {"shared": Function(2, 1)}
+    assert last.address > first.address

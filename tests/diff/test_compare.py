@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from harness.diff import DEFAULT_RULES, Comparison, Ending, Kind, Picture, Rule, Rules, Stream, compare
+from harness.diff.prepared import Numbers, prepare
+from harness.diff.streams import of_log
 from harness.errors import UsageError
 
-from .logs import stream
+from .logs import log, stream
 
 SOAK = [
     "RAYOS_KIT:BOOT:1.0:release",
@@ -302,3 +305,58 @@ def test_the_rows_about_the_first_difference_show_both_runs() -> None:
         (5, 4, " "),
         (6, 5, "~"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("match", "here", "there"),
+    [
+        ("re:RAYOS_NET:CARRIER:[0-9]+", "RAYOS_NET:CARRIER:12", "RAYOS_NET:CARRIER:7"),
+        ("re:VMM:X id=a b=[0-9]", "RAYOS_VMM:X id=a b=1 c=2", "RAYOS_VMM:X id=a b=3 c=2"),
+        ("re:CARRIER_[A-Z]+", "RAYOS_NET:CARRIER_UP:1", "RAYOS_NET:CARRIER_DOWN:1"),
+        ("re:UP:.*", "RAYOS_NET:UP:1:2", "RAYOS_NET:UP:1:2:3"),
+        ("re:build-[0-9]+", "RAYOS_KIT:X:build-1.rc:0x7fff12345678", "RAYOS_KIT:X:build-22.rc:0x7fff00000000"),
+        ("text:RAYOS_NET:UP:1", "RAYOS_NET:UP:1:0x7fff12345678 at_us=5", "RAYOS_NET:UP:1:0x7fff00000000 at_us=6"),
+    ],
+)
+def test_a_rule_on_text_is_about_the_marker_as_it_was_printed(match: str, here: str, there: str) -> None:
+    rules = Rules(rule=(Rule(match=match, do="normalise"),))
+    assert compare(stream([here]), stream([there]), rules).same
+    assert not compare(stream([here]), stream([f"{there}:more=1 x=y"]), rules).same or match.endswith(".*")
+
+
+def test_what_a_rule_on_text_does_not_match_still_counts() -> None:
+    rules = Rules(rule=(Rule(match="re:b=[0-9]", do="normalise"),))
+    assert not compare(stream(["RAYOS_VMM:X a=1 b=1"]), stream(["RAYOS_VMM:X a=2 b=1"]), rules).same
+    assert not compare(stream(["RAYOS_VMM:X:1 b=1"]), stream(["RAYOS_VMM:Y:1 b=1"]), rules).same
+
+
+def test_rules_are_about_markers_of_the_prefixes_in_use(tmp_path: Path) -> None:
+    rules = Rules(boot="MY_KIT:BOOT", rule=(Rule(match="MY_NET:CARRIER", do="normalise", fields=(0,)),))
+    a = of_log(log(tmp_path / "a.log", "MY_KIT:BOOT", "MY_NET:CARRIER:1", "MY_KIT:BOOT"), prefixes=["MY_"])
+    b = of_log(log(tmp_path / "b.log", "MY_KIT:BOOT", "MY_NET:CARRIER:2", "MY_KIT:BOOT"), prefixes=["MY_"])
+    assert compare(a, b, rules).same
+    prepared = prepare(a, rules, Numbers(), a.schema.prefixes)
+    assert prepared.boots == [(0, 2), (2, 3)]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(rule=(Rule(match="MY_NET:CARRIER", do="normalise", fields=(0,)),)),
+        Rules(rule=(Rule(match="MY_NET:CARRIER", do="exact"),)),
+        Rules(boot="MY_KIT:BOOT"),
+    ],
+)
+def test_a_rule_about_the_fields_of_a_marker_that_cannot_be_one_is_refused(rules: Rules) -> None:
+    with pytest.raises(UsageError, match=r"MY_\w+:\w+.* begin with RAYOS_"):
+        differs(SOAK, rules)
+
+
+def test_a_run_that_boots_a_hundred_thousand_times_more_is_compared() -> None:
+    once = stream(["RAYOS_KIT:BOOT"])
+    again = replace(once, markers=[once.markers[0]._replace(epoch=epoch) for epoch in range(100_001)])
+    found = compare(once, again)  # with a cost that grows with the square of the boots this would take minutes
+    assert (found.counts, found.matched) == ({Kind.EXTRA: 100_000}, 1)
+    assert {(one.a, one.b) for one in found.differences[:2]} == {(1, 1), (1, 2)}
+    again = replace(again, markers=again.markers[:4])
+    assert [(one.a, one.b) for one in compare(again, once).differences] == [(1, 1), (2, 1), (3, 1)]

@@ -54,3 +54,8 @@ do = "normalise"
 def test_what_is_wrong_is_told_with_its_line(text: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=told):
         load_rules(written(tmp_path / "rules.toml", f"version = 1\n{text}\n"))
+
+
+def test_rules_may_be_about_markers_of_a_projects_own_prefix(tmp_path: Path) -> None:
+    text = 'version = 1\nboot = "MY_KIT:BOOT"\n[[rule]]\nmatch = "MY_NET:CARRIER"\ndo = "normalise"\nfields = [0]\n'
+    assert load_rules(written(tmp_path / "rules.toml", text)).boot == "MY_KIT:BOOT"

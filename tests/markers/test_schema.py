@@ -127,6 +127,27 @@ def test_the_reference_guests_schema_loads_and_knows_its_markers() -> None:
             'version = 1\n[families.SOAK]\n[[families.SOAK.rules]]\nrule = "order"\nfirst = "STRAT"\n',
             "markers.toml:5: SOAK has no event 'STRAT' (did you mean 'START'?)",
         ),
+        (
+            'version = 1\n[families.W.events]\nOPEN = [{ name = "window" }]\nSHUT = [{ name = "window" }]\n'
+            '[[families.W.rules]]\nrule = "pair"\nopen = "OPEN"\nclose = "SHUT"\nkey = ["windw"]\n',
+            "markers.toml:9: no event of the rule has a field 'windw' (did you mean 'window'?)",
+        ),
+        (
+            'version = 1\n[families.W.events]\nOPEN = [{ name = "window" }]\nSHUT = [{ name = "id" }]\n'
+            '[[families.W.rules]]\nrule = "pair"\nopen = "OPEN"\nclose = "SHUT"\nkey = ["window"]\n',
+            "markers.toml:9: SHUT has none of the fields window",
+        ),
+        (
+            'version = 1\n[families.W.events]\nBEGIN = [{ name = "number" }]\nA = []\n'
+            '[[families.W.rules]]\nrule = "order"\nfirst = "BEGIN"\n'
+            '[[families.W.rules]]\nrule = "count"\nevent = "A"\nequals = "num"\n',
+            "BEGIN has no field 'num' (did you mean 'number'?)",
+        ),
+        (
+            "version = 1\n[families.W.events]\nA = []\n"
+            '[[families.W.rules]]\nrule = "count"\nevent = "A"\nequals = "num"\n',
+            "the family has no rule `order`",
+        ),
         ('version = 1\nprefixes = [""]\n', "a prefix must have at least one character"),
         ('[[families.X.rules]]\nrule = "pear"\n', "(did you mean 'pair'?)"),
     ],

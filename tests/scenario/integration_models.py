@@ -245,12 +245,13 @@ def realistic_desktop() -> ScenarioBuilder:
         "create id=4 x=560 y=380 w=320 h=260 color=7a3b69 kind=checker",
         *("animate id=2 on=1", "work id=4 name=media seed=7 rate=24", "frames n=30", "milestone name=programs-up"),
     )
-    built.check_frame("four programs").pointer(200, 450, "click").type("Dear team,\nthe build is green.")
+    built.check_frame("four programs").pointer(200, 450, "click").command("frames n=30")
+    built.type("Dear team,\nthe build is green.")
     built.command(
         "frames n=2", "verify check=focus want=3", "verify check=text.3 want=30", "milestone name=letter-typed"
     )
     built.expect(*verified("focus", "text.3")).check_frame("letter typed").pointer(425, 90, "press")
-    built.command("frames n=10").pointer(565, 140, "release")
+    built.command("frames n=60").pointer(565, 140, "release")
     built.command(
         *("frames n=10", "copy id=2 text=green", "focus id=3", "paste id=3", "frames n=2"),
         *("verify check=text.3 want=35", "milestone name=pasted"),

@@ -55,7 +55,7 @@ def test_what_the_machine_does_is_seen_from_outside(
             assert seen["qmp_status"] == "running"
             assert seen["process_state"] in {"R", "S"}
             assert not seen["was_stopped"]
-            assert len(seen["rip_samples"]) == 5
+            assert len(seen["rip_samples"]) >= 5  # more on a host that gives it little time
             ran_or_wanted = seen["vcpu_cpu_ratio"] + seen["run_delay_ratio"]
             assert ran_or_wanted > 0.5 if busy else ran_or_wanted < 0.5
 

@@ -5,6 +5,7 @@ A cgroup throttles a real QEMU here. `test_verdicts.py` has the same with SIGSTO
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -105,6 +106,27 @@ def test_a_boot_in_a_throttled_qemu_is_inconclusive(
     assert found is not None
     assert (outcome.verdict.verdict, found.cause) == (Verdict.INCONCLUSIVE, "host-starved"), found
     assert found.evidence["window_s"] >= 0.3, "the sample is not about all of the step"
+
+
+def test_a_boot_that_was_done_only_after_its_deadline_is_no_pass(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A starving QEMU may answer `cont` so late that the guest has said all by then."""
+    ready = asyncio.Event()
+    go = QemuTarget.go
+
+    async def late(target: QemuTarget) -> None:
+        await go(target)
+        await ready.wait()
+        await asyncio.sleep(0.01)  # ten times the deadline, which runs since before the marker was looked at
+
+    def watch(ctx: Context) -> None:
+        ctx.evaluator.on_marker.append(lambda marker: ready.set() if marker.family == "KIT" else None)
+
+    monkeypatch.setattr(QemuTarget, "go", late)
+    scenario = ScenarioBuilder("late", image="reference").boot("RAYOS_KIT:DESKTOP", timeout=0.001)
+    outcome = play(scenario, on_start=watch)
+    assert outcome.verdict.verdict is not Verdict.PASS
+    assert outcome.verdict.first_cause is not None
+    assert outcome.verdict.first_cause.step == 0
 
 
 @pytest.mark.parametrize("share", [0.2, 0.1])

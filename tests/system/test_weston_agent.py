@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 import re
 import socket
@@ -25,7 +26,7 @@ from harness.timeouts import host
 from harness.verdicts import Verdict
 
 from .conftest import Play
-from .weston_session import weston
+from .weston_session import WestonSession, weston
 
 ROOT = Path(__file__).parents[2]
 BOOT = 300  # s: 5 with a core to itself, 100 were not enough with twenty-five busy processes for two cores
@@ -124,6 +125,7 @@ def test_it_tells_milestones_measures_processes_puts_load_on_the_machine_and_lim
     outcome = play(told_loaded_and_limited())
     assert outcome.verdict.verdict is Verdict.PASS, outcome.verdict.first_cause
     assert outcome.verdict.markers_lost == 0
+    assert not markers(outcome, "RAYOS_STRESS:START:disk"), "it was refused"
     memory = [int(line.split(":")[4]) for line in markers(outcome, "RAYOS_STRESS:LOAD_APPLIED:40")]
     before = [int(line.split(":")[4]) for line in markers(outcome, "RAYOS_STRESS:LOAD_APPLIED:90")]
     assert memory[-1] >= before[-1] + 15, "of the free memory, some 60 percent, 40 percent are held"
@@ -155,6 +157,33 @@ class MarkerPort:
         async with asyncio.timeout(host(60)):
             while text not in self.received:
                 self.received += await asyncio.get_running_loop().sock_recv(self._end, 65536)
+
+
+async def files_that_would_never_end(session: WestonSession) -> None:
+    holes = "dd of=/tmp/holes bs=1M seek=999999 count=0 2>/dev/null"
+    line = f"mkfifo /tmp/fifo; ln -s /dev/zero /tmp/zeroes; {holes}; mkdir /tmp/folder"
+    made = await run_command(session.link, line)
+    assert made == Ran(0, None, b"")
+    for name in ("fifo", "zeroes", "folder"):
+        for payload in (f"get name={name} at=0", f"sum name={name}", f"put name={name} at=0 data=QQ=="):
+            assert (await session.link.command(payload)).payload == "state name", payload
+    assert (await session.link.command("sum name=holes")).payload == "limit name"
+    line = base64.b64encode(b"rm /tmp/stdout; mkfifo /tmp/stdout").decode()
+    assert (await session.command(f"run line={line}")).words["size"] == "0"
+    assert await run_command(session.link, "echo heard") == Ran(0, None, b"heard\n")
+
+
+async def limits_of_the_one_before(session: WestonSession) -> None:
+    await session.command("create id=1 x=40 y=60 w=240 h=160")
+    await session.command("limit id=1 memory_kb=65536")
+    await session.command("limit id=1 tasks=9")  # to the same client it is one more
+    limits = "cd /sys/fs/cgroup/client-1; cat memory.max pids.max"
+    assert (await run_command(session.link, limits)).output == b"67108864\n9\n"
+    await session.command("destroy id=1")
+    await session.command("create id=1 x=40 y=60 w=240 h=160")
+    await session.command("limit id=1 cpu=50")
+    assert (await run_command(session.link, limits)).output == b"max\nmax\n"
+    await session.command("destroy id=1")
 
 
 def test_files_and_commands_cross_whole_and_markers_on_their_own_port_wait_for_nobody(tmp_path: Path) -> None:
@@ -199,6 +228,9 @@ def test_files_and_commands_cross_whole_and_markers_on_their_own_port_wait_for_n
             assert len([line for line in told if b":MILESTONE:unread-" in line]) == 400
             assert kept <= told
             assert len(told - kept) >= 100
+
+            await files_that_would_never_end(session)
+            await limits_of_the_one_before(session)
 
     with closing(port):
         asyncio.run(talk())

@@ -53,6 +53,7 @@ def test_what_was_built_of_current_packages_is_built_by_the_new_lock_file_to_the
     assert made[0] == made[1]
     manifest = json.loads(made[0]["manifest.json"])
     assert {"vmlinux", "initrd.lz4"} <= manifest["results"].keys()
+    assert manifest["toolchain"].keys() == {"gcc", "ld", "strip", "libc.a"}
     assert len(made[0]["vmlinux"]) + len(made[0]["initrd.lz4"]) < 50_000_000
     locked = json.loads((sources / "lock.json").read_text())
     assert [(p["name"], p["version"], p["sha256"]) for p in manifest["packages"]] == [

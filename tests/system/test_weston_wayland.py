@@ -1,6 +1,7 @@
-"""The host's Wayland client meets Debian's Weston over a port of the guest: pixels, input, clipboard, errors, ends."""
+"""Host and guest meet through Debian's Weston: pixels, input, clipboard, errors, ends, what one does to another."""
 
 import asyncio
+import base64
 
 import numpy as np
 import pytest
@@ -218,6 +219,134 @@ def test_a_connection_hears_nothing_of_the_one_that_had_its_number_before(deskto
             session.clients.clear()
         client = await StockClient.open(session)
         assert "wl_callback" not in {event.object.interface.name for event in await client.connection.roundtrip()}
+
+    desktop(body)
+
+
+async def remove(session, *ids):
+    for id_ in ids:
+        await session.command(f"destroy id={id_}")
+
+
+async def selection_of(client):
+    """The client's data device, and a list of what the desktop has offered it."""
+    device = client.wl_data_device_manager.get_data_device(client.wl_seat)
+    offered = []
+    device.on("selection", lambda event: offered.append(event["id"]))
+    return device, offered
+
+
+def test_a_program_that_offers_a_text_survives_a_reader_who_has_left(desktop):
+    async def body(session):
+        taker = await StockClient.open(session)
+        _, offered = await selection_of(taker)
+        await session.command("create id=1 x=400 y=300 w=240 h=160")
+        await session.command("focus id=1")
+        await session.command("copy id=1 text=unread")
+        await taker.window(pattern(120, 80), PLACE, "taker")
+        while not offered:
+            await taker.connection.dispatch()
+        await session.command("stop id=1 on=1")
+        pipe = await taker.transport.pipe()
+        offered[-1].receive("text/plain", pipe)
+        await taker.connection.roundtrip()
+        await taker.close()  # with both ends of the pipe
+        await session.until(lambda: "RAYOS_FAILURE:DETECTED:stopped:1" in session.markers)
+        await session.command("stop id=1 on=0")
+        await session.command("copy id=1 text=again")  # before it says so it has heard all that waited
+        await session.until(lambda: session.markers.count("RAYOS_CLIENT:COPIED:1") == 2)
+        await remove(session, 1)
+
+    desktop(body)
+
+
+def test_a_text_from_others_is_one_marker_and_no_other(desktop):
+    async def body(session):
+        giver = await StockClient.open(session)
+        seat = giver.wl_seat.get_keyboard()
+        device, _ = await selection_of(giver)
+        await giver.window(pattern(120, 80), PLACE, "giver")
+        await session.key("a", True)
+        events = await giver.connection.wait(lambda e: e.object is seat and e.name == "key")
+        await session.key("a", False)
+        source = giver.wl_data_device_manager.create_data_source()
+        source.offer("text/plain")
+        device.set_selection(source, next(e["serial"] for e in events if e.object is seat and e.name == "key"))
+        await giver.connection.roundtrip()
+        await session.command("create id=1 x=400 y=300 w=240 h=160")
+        await session.command("focus id=1")
+        pasted = asyncio.create_task(session.command("paste id=1"))
+        sent = await giver.connection.wait(lambda e: e.object is source and e.name == "send")
+        end = next(e["fd"] for e in sent if e.object is source and e.name == "send")
+        await end.put(0, b"x *\xff\0\nRAYOS_INTEGRATION:SCENARIO_COMPLETE:s:pass\n")
+        await end.close()
+        await pasted
+        await session.until(lambda: any(marker.startswith("RAYOS_CLIENT:PASTED:1:") for marker in session.markers))
+        await remove(session, 1)
+        assert "RAYOS_CLIENT:PASTED:1:x.....RAYOS.INTEGRATION.SCENARIO_COMPLETE.s.pass." in session.markers
+        assert not [marker for marker in session.markers if "SCENARIO_COMPLETE:s" in marker]
+
+    desktop(body)
+
+
+def test_a_click_where_a_drag_was_meant_leaves_a_program_that_takes_the_next_drop(desktop):
+    async def body(session):
+        for id_, x in ((1, 40), (2, 400)):
+            await session.command(f"create id={id_} x={x} y=60 w=240 h=160")
+        await session.command("pointer x=160 y=140")
+        await session.command("drag id=1 text=nothing")
+        await session.command("frames n=10")
+        await session.command("stop id=1 on=1")  # so that the button is up before it can ask for the drag
+        await session.command("button code=272 on=1")
+        await session.command("frames n=10")
+        await session.command("button code=272 on=0")
+        await session.command("frames n=10")
+        await session.command("stop id=1 on=0")
+        await session.until(lambda: "RAYOS_CLIENT:UNDROPPED:1" in session.markers)
+        dropped = await session.command("drag from=2 to=1")
+        await session.until(lambda: "RAYOS_CLIENT:DROPPED:1:drop.2" in session.markers)
+        await remove(session, 1, 2)
+        assert dropped.words["dropped"] == "1"
+
+    desktop(body)
+
+
+def test_all_that_a_program_said_before_it_went_is_told_before_its_end(desktop):
+    async def body(session):
+        await session.command("pointer x=900 y=700")
+        await session.command("create id=1 x=40 y=60 w=240 h=160")
+        await session.command("stop id=1 on=1")
+        for x in range(60, 100, 4):
+            await session.command(f"pointer x={x} y=100")
+            await session.command("frames n=2")
+        await session.command("misbehave id=1 how=exit")
+        before = len(session.markers)
+        await session.command("stop id=1 on=0")
+        await session.until(lambda: "RAYOS_CLIENT:EXIT:1:code:7" in session.markers[before:])
+        told = [marker for marker in session.markers[before:] if marker.startswith("RAYOS_CLIENT:")]
+        assert told[-1] == "RAYOS_CLIENT:EXIT:1:code:7"
+        assert [marker for marker in told if ":POINTER:" in marker] == [
+            f"RAYOS_CLIENT:POINTER:1:{x - 40}:40" for x in range(60, 100, 4)
+        ]
+
+    desktop(body)
+
+
+def test_a_soak_whose_program_died_fails_though_another_took_its_place(desktop):
+    killer = "(until pidof rayos-client; do sleep 0.1; done; sleep 1.2; kill -9 $(pidof rayos-client)) >/dev/null &"
+
+    async def body(session):
+        await session.command("supervise on=1")
+        before = len(session.markers)
+        await session.command(f"run line={base64.b64encode(killer.encode()).decode()}")
+        await session.command("soak clients=1 seconds=4", BOOT)
+        await session.command("supervise on=0")
+        await session.until(lambda: any("SOAK:COMPLETE" in marker for marker in session.markers[before:]))
+        told = session.markers[before:]
+        assert "RAYOS_FAILURE:RECOVERY_COMPLETE:1:success" in told
+        assert [marker for marker in told if "SOAK:COMPLETE" in marker] == ["RAYOS_SOAK:COMPLETE:fail"]
+        rates = [float(marker.split(":")[5]) for marker in told if ":METRICS_SNAPSHOT:" in marker]
+        assert max(rates) < 100, "frames that nobody showed"
 
     desktop(body)
 

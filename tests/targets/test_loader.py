@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.targets.implied import implied_profile, profile_of_file
-from harness.targets.loader import find_image, image_files, load_profile, override
+from harness.targets.loader import find_image, image_files, load_profile, override, typed_image
 
 MINIMAL = 'name = "toy"\n[boot]\nkernel = "build/toy.elf"\n'
 
@@ -298,3 +298,19 @@ def test_the_profile_alone_needs_no_validation_library(tmp_path: Path) -> None:
     bad = "BAD = {'pydantic', 'numpy', 'wand', 'PIL', 'serial', 'pexpect', 'elftools', 'click', 'rich'}; "
     out = subprocess.run([sys.executable, "-c", bad + code], capture_output=True, text=True, check=True).stdout
     assert out.split() == []
+
+
+def test_a_path_that_is_typed_means_the_same_from_any_folder_and_a_name_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bare").write_text("")
+    (tmp_path / "reference").mkdir()
+    typed = {name: typed_image(name) for name in ("kern.elf", "build/kern", "bare", "/boot/kern.elf")}
+    assert typed == {
+        "kern.elf": str(tmp_path / "kern.elf"),
+        "build/kern": str(tmp_path / "build/kern"),
+        "bare": str(tmp_path / "bare"),
+        "/boot/kern.elf": "/boot/kern.elf",
+    }
+    assert [typed_image(name) for name in ("reference", "nosuch", None)] == ["reference", "nosuch", None]

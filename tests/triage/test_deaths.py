@@ -44,7 +44,20 @@ def test_a_users_deaths_reach_the_judge_and_its_bundle(tmp_path: Path) -> None:
     Rules.load(own)
 
 
-@pytest.mark.parametrize("text", ["deaths = ['(']", "deaths = 'x'", "deaths = ['x*']", "version = 2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deaths = ['(']",
+        "deaths = 'x'",
+        "deaths = ['x*']",
+        "version = 2",
+        "skip = ['(?i)my_panic.*']",
+        "prefixes = ['(?i)kernel: ']",
+        "registers = ['(?P<name>r0)']",
+        "registers = ['(r)\\1']",
+        "skip = ['(?P<a>x)']",
+    ],
+)
 def test_rules_that_are_wrong_are_refused_before_anything_runs(tmp_path: Path, text: str) -> None:
     own = tmp_path / "own.toml"
     own.write_text(text if "version" in text else f"version = 1\n{text}\n")

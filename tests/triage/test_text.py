@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.judge.crash_rules import Rules
+from harness.triage.run import triage_log
 from harness.triage.signature import function_name, signature, stable
 from harness.triage.text import TextCrash, find_crashes
 
@@ -140,3 +141,31 @@ def test_a_wrong_rule_is_refused_with_its_name(tmp_path: Path, change: tuple[str
     file.write_text(OWN.replace(*change))
     with pytest.raises(UsageError, match=message):
         Rules.load(file)
+
+
+def test_a_number_that_a_users_rule_takes_for_one_and_that_is_none_is_unknown(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        "version = 1\n"
+        "trace = ['^at (?P<function>\\w+) line (?P<line>\\w+) off (?P<offset>\\S+) in (?P<address>\\S+)']\n"
+        "[[rule]]\nname = 'mine'\nkind = 'panic'\nhint = 'MINE'\ntitle = 'mine'\n"
+        "start = 'MINE (?P<file>\\S+) (?P<line>\\S+)'\n"
+    )
+    log = tmp_path / "serial.log"
+    log.write_text(f"MINE a.c 12:5\nat f line abc off -8 in {'f' * 100}\nat g line 7 off 8 in ff\n")
+    (found,) = triage_log(log, rules=[file])
+    assert found.where is not None
+    assert (found.where.file, found.where.line) == ("a.c", 0)
+    assert found.crash is not None
+    first, second = found.crash.trace
+    assert (first.function, first.line, first.offset, first.address) == ("f", None, None, None)
+    assert (second.line, second.offset, second.address) == (7, 8, 0xFF)
+
+
+@pytest.mark.parametrize("gap", [" ", "\t"])
+def test_no_width_of_the_gaps_in_a_call_trace_costs_more_than_another(gap: str) -> None:
+    line = "#1 " + gap * 500 + "!\n"  # with a cost that grows with the gap's third power this would take half an hour
+    found = crashes(("Kernel panic - not syncing: x\n" + line * 100 + "all is well\n" * 60) * 15)
+    assert len(found) == 15
+    (crash,) = crashes("Kernel panic - not syncing: x\n#1 " + gap * 300 + "in" + gap * 100 + "some_function\n")
+    assert crash.where == "some_function"

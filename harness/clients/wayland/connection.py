@@ -42,6 +42,7 @@ class Connection:
         self._splitter = FrameSplitter()
         self._fds: deque[Fd] = deque()
         self._out: list[Encoded] = []
+        self._sending: asyncio.Task[None] | None = None  # a batch that is on its way, though who waited for it gave up
         self._over: PeerError | None = None
         self._objects: dict[int, RemoteObject] = {}
         self._registry: RemoteObject | None = None
@@ -126,6 +127,7 @@ class Connection:
     async def flush(self) -> None:
         """Send the requests that were noted."""
         self._check_open()
+        await self._send_rest()
         while self._out:
             data = bytearray()
             fds: list[Fd] = []
@@ -136,7 +138,19 @@ class Connection:
                 data += head.data
                 fds += head.fds
                 del self._out[0]
-            await self._transport.send(bytes(data), fds)
+            self._sending = asyncio.ensure_future(self._transport.send(bytes(data), fds))
+            await self._send_rest()
+
+    async def _send_rest(self) -> None:
+        # Shielded: a wait whose time is over must not leave half a message behind, after which the next would be noise.
+        sending = self._sending
+        if sending is None:
+            return
+        try:
+            await asyncio.shield(sending)
+        finally:
+            if sending.done():
+                self._sending = None
 
     async def dispatch(self, timeout: float | None = None) -> list[Event]:
         """Wait until something came, and return it; nothing if the compositor is idle, where that can be known."""
@@ -170,7 +184,11 @@ class Connection:
         return [event for event in events if event.object is not callback and event.name != "delete_id"]
 
     async def close(self) -> None:
-        """End the connection. Can be called again."""
+        """End the connection. Can be called again. What was not sent by now is not sent."""
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
         await self._transport.close()
 
     async def _receive(self) -> list[Event]:
@@ -178,7 +196,11 @@ class Connection:
         events: list[Event] = []
         more = True
         while more and self._over is None:
-            received = await self._transport.recv()
+            try:
+                received = await self._transport.recv()
+            except PeerError as error:
+                error.events = (*events, *error.events)
+                raise
             events += self._take(received)
             more = received.more
         if not events:

@@ -148,6 +148,7 @@ int unbase64(uint8_t *to, const char *from);                /* bytes; -1: it is 
 /* run.c, files.c, resources.c, story.c: verbs */
 bool command_ended(pid_t pid, int status);          /* whether it was the one of `run` */
 void run(const char *p, struct rayos_reply *r);
+int open_file(const char *path, int how, off_t *size);      /* never waits; -1: there is no regular file of that name */
 void put_file(const char *p, struct rayos_reply *r);
 void get_file(const char *p, struct rayos_reply *r);
 void sum_file(const char *p, struct rayos_reply *r);

@@ -1,6 +1,7 @@
 /* The clients: started, heard, and mourned with the cause of their end. */
 #define _GNU_SOURCE
 #include "agent.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { HEARD_MOST = 16 };               /* packets of one client in a turn: the others wait meanwhile */
 
 struct client clients[CLIENT_LAST + 1];
 bool supervised;
@@ -52,6 +55,13 @@ static void become(const struct client *c, unsigned id, int page, int orders)
     _exit(127);
 }
 
+static void drop_page(struct client *c)
+{
+    if (c->page != MAP_FAILED)
+        munmap(c->page, sizeof *c->page);
+    c->page = NULL;
+}
+
 bool start_client(unsigned id)
 {
     struct client *c = &clients[id];
@@ -61,6 +71,7 @@ bool start_client(unsigned id)
         c->page = mmap(NULL, sizeof *c->page, PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
     if (c->page == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
         close(page);
+        drop_page(c);
         return false;
     }
     c->pid = fork();
@@ -77,7 +88,8 @@ bool start_client(unsigned id)
         return true;
     c->pid = 0;
     close(c->socket);
-    munmap(c->page, sizeof *c->page);
+    c->socket = -1;
+    drop_page(c);
     return false;
 }
 
@@ -86,11 +98,22 @@ bool order_client(unsigned id, const char *order)
     return send(clients[id].socket, order, strlen(order), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
-void hear_client(unsigned id)
+/* In a marker only printable bytes are its own: a newline would end it, and what follows could be a marker that nobody meant. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~' || *text == '*')
+            *text = '.';
+}
+
+/* One packet. False: there was none, or there will be none any more. */
+static bool hear_packet(unsigned id)
 {
     char word[WORDS_MOST + 1];
     struct client *c = &clients[id];
     ssize_t n = recv(c->socket, word, sizeof word - 1, MSG_DONTWAIT);
+    if (n < 0)
+        return errno == ECONNRESET;                 /* it left orders unread: what it said comes after that */
     if (n == 0) {                                   /* closed: of its end we hear by a signal */
         close(c->socket);
         c->socket = -1;
@@ -102,9 +125,17 @@ void hear_client(unsigned id)
         c->recovering = false;
     } else if (n > 4 && !memcmp(word, "say ", 4)) {
         word[n] = 0;
+        make_printable(word + 4);
         rayos_marker(&kit, "CLIENT:%s", word + 4);
         take_echo(id, word + 4);
     }
+    return n > 0;
+}
+
+void hear_client(unsigned id)
+{
+    for (int i = 0; i < HEARD_MOST && hear_packet(id); i++)
+        ;
 }
 
 static const char *cause_of(const struct client *c, int status)
@@ -123,14 +154,13 @@ static const char *cause_of(const struct client *c, int status)
 static void client_ended(unsigned id, int status)
 {
     struct client *c = &clients[id];
-    if (c->socket >= 0)
-        hear_client(id);                            /* what it said before, and only then that it is gone */
+    while (c->socket >= 0 && hear_packet(id))
+        ;                                           /* all that it said before, and only then that it is gone */
     if (c->socket >= 0)
         close(c->socket);
     c->socket = -1;
     c->pid = 0;
-    munmap(c->page, sizeof *c->page);
-    c->page = NULL;
+    drop_page(c);
     rayos_marker(&kit, "CLIENT:EXIT:%u:%s:%d", id, WIFSIGNALED(status) ? "signal" : "code",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (!c->asked)

@@ -69,14 +69,13 @@ static bool misbehaviour(struct rayos_reply *r, const char *p, char how[16])
 
 static void create(const char *p, struct rayos_reply *r)
 {
-    uint32_t id, *place, rate = RATE;
+    uint32_t id, place[4], rate = RATE;              /* the client's own stay as they are until nothing can be refused */
     if (!number(r, p, "id", 1, CLIENT_LAST, &id))
         return;
     if (clients[id].pid) {
         rayos_refuse(r, "id", "id");
         return;
     }
-    place = clients[id].place;
     if (!number(r, p, "x", 0, SIDE_MOST, &place[0]) || !number(r, p, "y", 0, SIDE_MOST, &place[1])
         || !number(r, p, "w", 64, SIDE_MOST, &place[2]) || !number(r, p, "h", 20, SIDE_MOST, &place[3])
         || !option(r, p, "rate", 1, 1000, &rate))
@@ -87,7 +86,8 @@ static void create(const char *p, struct rayos_reply *r)
     if (*how)
         rayos_marker(&kit, "FAILURE:INJECT:%s:%u", how, id);
     memcpy(clients[id].how, how, sizeof how);
-    place[4] = rate;
+    memcpy(clients[id].place, place, sizeof place);
+    clients[id].place[4] = rate;
     *clients[id].program = 0;
     clients[id].recovering = false;
     uint64_t begun = now_us();
@@ -100,7 +100,7 @@ static void create(const char *p, struct rayos_reply *r)
 static void demo(const char *p, struct rayos_reply *r)
 {
     uint32_t id, x = ANYWHERE, y = 0;
-    char name[24];
+    char name[24], program[sizeof clients->program];
     struct client *c;
     if (!number(r, p, "id", 1, CLIENT_LAST, &id))
         return;
@@ -115,12 +115,16 @@ static void demo(const char *p, struct rayos_reply *r)
     }
     if (!option(r, p, "x", 0, SIDE_MOST, &x) || !option(r, p, "y", 0, SIDE_MOST, &y))
         return;
+    snprintf(program, sizeof program, "/usr/bin/weston-%s", name);
+    if (access(program, X_OK) < 0) {
+        rayos_refuse(r, "argument", "name");
+        return;
+    }
     c->place[0] = x;
     c->place[1] = y;
-    snprintf(c->program, sizeof c->program, "/usr/bin/weston-%s", name);
-    if (access(c->program, X_OK) < 0)
-        rayos_refuse(r, "argument", "name");
-    else if (!start_client(id))
+    memcpy(c->program, program, sizeof program);
+    c->recovering = false;
+    if (!start_client(id))
         rayos_refuse(r, "limit", "process");
     else
         rayos_say(r, " pid=%d", c->pid);

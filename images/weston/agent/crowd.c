@@ -5,17 +5,18 @@
 #define SECOND_US UINT64_C(1000000)
 
 struct second {
-    uint32_t shown, idle;                           /* frames of those who were there before; clients that showed none */
+    uint32_t shown, idle;                           /* frames of those who were there before; clients that showed none, or died */
     uint64_t waited;                                /* from commits to callbacks, of those frames, us */
 };
 
 static struct second watch_a_second(const bool *old)
 {
     struct second s = { 0 };
+    pid_t was[CLIENT_LAST + 1];
     uint32_t shown[CLIENT_LAST + 1] = { 0 };
     uint64_t waited[CLIENT_LAST + 1] = { 0 };
     for (uint32_t id = 1; id <= CLIENT_LAST; id++)
-        if (clients[id].pid) {
+        if ((was[id] = clients[id].pid)) {
             shown[id] = clients[id].page->shown;
             waited[id] = clients[id].page->latency_us;
         }
@@ -23,9 +24,10 @@ static struct second watch_a_second(const bool *old)
     for (uint32_t id = 1; id <= CLIENT_LAST; id++) {
         if (!clients[id].pid)
             continue;
-        uint32_t new = clients[id].page->shown - shown[id];
+        bool same = clients[id].pid == was[id];     /* one that was started again counts its frames from 0 */
+        uint32_t new = same ? clients[id].page->shown - shown[id] : 0;
         s.idle += !new;
-        if (old[id]) {
+        if (same && old[id]) {
             s.shown += new;
             s.waited += clients[id].page->latency_us - waited[id];
         }
@@ -45,10 +47,10 @@ void crowd(struct rayos_reply *r, enum load kind, uint32_t level, uint32_t secon
         rayos_refuse(r, had ? "limit" : "state", "clients");
         return;
     }
-    rayos_marker(&kit, "STRESS:START:%s:%u", names[kind], level);
     struct second before = watch_a_second(old);
     if (kind != LOAD_CLIENTS && !begin_load(r, kind, level))
         return;
+    rayos_marker(&kit, "STRESS:START:%s:%u", names[kind], level);
     cpu_percent();
     for (uint32_t id = 1; id <= CLIENT_LAST && started < more; id++)
         if (!clients[id].pid) {

@@ -31,6 +31,12 @@ void destroy(const char *p, struct rayos_reply *r)
     end_clients(r, id, id, SIGKILL);
 }
 
+/* False: there is none, whose number would mean other processes. */
+static bool signal_compositor(int signal)
+{
+    return compositor_pid() > 0 && kill(compositor_pid(), signal) == 0;
+}
+
 /* Ends clients; so many ms after the first signal the compositor stands still, and the screen shows what it had come to by then. */
 static void kill_and_hold(struct rayos_reply *r, uint32_t id, uint32_t to, int signal, uint32_t ms)
 {
@@ -42,7 +48,7 @@ static void kill_and_hold(struct rayos_reply *r, uint32_t id, uint32_t to, int s
     /* Before all others: with 64 clients that want the CPU the moment came up to 20 ms late. */
     sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
     run_until(NULL, NULL, ms * UINT64_C(1000));
-    kill(compositor_pid(), SIGSTOP);
+    signal_compositor(SIGSTOP);
     uint64_t held = now_us() - begun;
     sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
     rayos_marker(&kit, "KIT:HELD:%llu", (unsigned long long)held);
@@ -52,8 +58,8 @@ static void kill_and_hold(struct rayos_reply *r, uint32_t id, uint32_t to, int s
 void hold(const char *p, struct rayos_reply *r)
 {
     uint32_t on;
-    if (number(r, p, "on", 0, 1, &on))
-        kill(compositor_pid(), on ? SIGSTOP : SIGCONT);
+    if (number(r, p, "on", 0, 1, &on) && !signal_compositor(on ? SIGSTOP : SIGCONT))
+        rayos_refuse(r, "state", "compositor");
 }
 
 void kill_clients(const char *p, struct rayos_reply *r)
@@ -64,6 +70,10 @@ void kill_clients(const char *p, struct rayos_reply *r)
     to = id;
     if (!option(r, p, "to", id, CLIENT_LAST, &to) || !option(r, p, "signal", 1, 31, &signal) || !option(r, p, "hold", 1, 10000, &hold))
         return;
+    if (hold && compositor_pid() <= 0) {
+        rayos_refuse(r, "state", "compositor");
+        return;
+    }
     bool restarts = supervised;
     supervised = false;                     /* who comes back at once would never be gone */
     for (uint32_t i = id; i <= to; i++)

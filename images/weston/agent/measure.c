@@ -107,17 +107,18 @@ void soak(struct rayos_reply *r, uint32_t count, uint32_t seconds, uint32_t rate
     pass = start_grid(count, rate);
     cpu_percent();
     for (uint32_t second = 0; second < seconds; second++) {
+        pid_t was[CLIENT_LAST + 1];
         uint32_t before[CLIENT_LAST + 1] = { 0 }, shown = 0;
         uint64_t waited_before[CLIENT_LAST + 1] = { 0 }, waited = 0, begun = now_us();
         for (uint32_t id = 1; id <= count; id++)
-            if (clients[id].page) {
+            if ((was[id] = clients[id].pid)) {
                 before[id] = clients[id].page->shown;
                 waited_before[id] = clients[id].page->latency_us;
             }
         run_until(NULL, NULL, SECOND_US);
         for (uint32_t id = 1; id <= count; id++) {
-            if (!clients[id].page) {
-                pass = false;                       /* it went */
+            if (!clients[id].pid || clients[id].pid != was[id]) {
+                pass = false;                       /* it went; another one in its place counts its frames from 0 */
                 continue;
             }
             uint32_t new = clients[id].page->shown - before[id];

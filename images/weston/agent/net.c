@@ -70,11 +70,11 @@ static bool link_is_up(void)
     return ioctl(air, SIOCGIFFLAGS, &request) == 0 && request.ifr_flags & IFF_RUNNING;
 }
 
-static bool bring_up(void)
+static bool bring_up(uint32_t node)
 {
     struct ifreq request = { 0 };
     memcpy(request.ifr_name, card, sizeof card);
-    if (!set(SIOCSIFADDR, SUBNET | own_node) || !set(SIOCSIFNETMASK, 0xFFFFFF00) || !set(SIOCSIFBRDADDR, SUBNET | 255)
+    if (!set(SIOCSIFADDR, SUBNET | node) || !set(SIOCSIFNETMASK, 0xFFFFFF00) || !set(SIOCSIFBRDADDR, SUBNET | 255)
         || ioctl(air, SIOCGIFFLAGS, &request) < 0)
         return false;
     request.ifr_flags |= IFF_UP;
@@ -107,13 +107,13 @@ static uint64_t count_damaged(void)
     return sum;
 }
 
-/* Its place in the table, made if there is room; NULL: one too many. */
+/* Its place in the table, made if there is room; NULL: one too many, or none that a desktop can be. */
 static struct peer *peer_of(uint32_t node)
 {
     for (uint32_t i = 0; i < peers_known; i++)
         if (peers[i].node == node)
             return &peers[i];
-    if (peers_known == peers_wanted)
+    if (peers_known >= peers_wanted || node < 1 || node > NODE_LAST)
         return NULL;
     peers[peers_known] = (struct peer){ .node = node };
     return &peers[peers_known++];
@@ -190,22 +190,21 @@ static bool open_sockets(void)
 
 static void start(const char *p, struct rayos_reply *r)
 {
-    uint32_t always = 1;
-    if (!rayos_number(p, "node", &own_node) || own_node < 1 || own_node > NODE_LAST) {
-        rayos_refuse(r, "argument", "node");
-    } else if (!rayos_number(p, "peers", &peers_wanted) || peers_wanted < 1 || peers_wanted > PEERS_MOST) {
-        rayos_refuse(r, "argument", "peers");
-    } else if (strstr(p, " always=") && (!rayos_number(p, "always", &always) || !always)) {
-        rayos_refuse(r, "argument", "always");      /* it never waits for the host */
-    } else if (!find_card() || (air < 0 && !open_sockets()) || !bring_up()) {
+    uint32_t node, wanted, always = 1;
+    if (!number(r, p, "node", 1, NODE_LAST, &node) || !number(r, p, "peers", 1, PEERS_MOST, &wanted)
+        || !option(r, p, "always", 1, UINT32_MAX, &always))     /* it never waits for the host */
+        return;
+    if (!find_card() || (air < 0 && !open_sockets()) || !bring_up(node)) {
         rayos_refuse(r, "state", "net");
-    } else {
-        peers_known = 0;
-        sent = heard = lost = 0;
-        damaged_before = count_damaged();
-        carrier = link_is_up();
-        timerfd_settime(timer, 0, &(struct itimerspec){ { 0, BEAT_MS * 1000000 }, { 0, 1 } }, NULL);
+        return;
     }
+    own_node = node;                                /* not before: who is refused changes nothing of what runs */
+    peers_wanted = wanted;
+    peers_known = 0;
+    sent = heard = lost = 0;
+    damaged_before = count_damaged();
+    carrier = link_is_up();
+    timerfd_settime(timer, 0, &(struct itimerspec){ { 0, BEAT_MS * 1000000 }, { 0, 1 } }, NULL);
 }
 
 static void state(struct rayos_reply *r)

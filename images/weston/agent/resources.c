@@ -71,9 +71,16 @@ static bool set(const char *group, const char *key, const char *value)
     return done;
 }
 
+/* Its value, or none: a group outlives its client, and the next one of that id has the limits that it is given, no others. */
+static bool set_limit(const char *group, const char *key, const char *value, bool given, bool is_new)
+{
+    return given ? set(group, key, value) : !is_new || set(group, key, "max");
+}
+
 /* A control group for the client, made when the first limit is set. */
 void limit(const char *p, struct rayos_reply *r)
 {
+    static pid_t limited[CLIENT_LAST + 1];
     char group[64], value[48];
     uint32_t id, memory_kb = 0, percent = 0, tasks = 0;
     if (!living(r, p, &id) || (strstr(p, " memory_kb=") && !number(r, p, "memory_kb", 256, 1 << 22, &memory_kb))
@@ -86,19 +93,14 @@ void limit(const char *p, struct rayos_reply *r)
         return;
     }
     snprintf(group, sizeof group, GROUPS "/client-%u", id);
-    bool done = mkdir(group, 0755) == 0 || errno == EEXIST;
-    if (memory_kb) {
-        snprintf(value, sizeof value, "%llu", memory_kb * 1024ULL);
-        done = done && set(group, "memory.max", value);
-    }
-    if (percent) {
-        snprintf(value, sizeof value, "%u 100000", percent * 1000);
-        done = done && set(group, "cpu.max", value);
-    }
-    if (tasks) {
-        snprintf(value, sizeof value, "%u", tasks);
-        done = done && set(group, "pids.max", value);
-    }
+    bool done = mkdir(group, 0755) == 0 || errno == EEXIST, is_new = limited[id] != clients[id].pid;
+    limited[id] = clients[id].pid;
+    snprintf(value, sizeof value, "%llu", memory_kb * 1024ULL);
+    done = done && set_limit(group, "memory.max", value, memory_kb, is_new);
+    snprintf(value, sizeof value, "%u 100000", percent * 1000);
+    done = done && set_limit(group, "cpu.max", value, percent, is_new);
+    snprintf(value, sizeof value, "%u", tasks);
+    done = done && set_limit(group, "pids.max", value, tasks, is_new);
     snprintf(value, sizeof value, "%d", clients[id].pid);
     if (!done || !set(group, "cgroup.procs", value))
         rayos_refuse(r, "state", "cgroup");

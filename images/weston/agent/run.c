@@ -34,6 +34,7 @@ static void become(const char *line)
 {
     reset_signals();
     setsid();
+    unlink(OUTPUT);                                 /* whatever a command before has put there */
     int in = open(access(INPUT, R_OK) == 0 ? INPUT : "/dev/null", O_RDONLY), out = open(OUTPUT, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(in, 0);
     dup2(out, 1);
@@ -70,9 +71,9 @@ void run(const char *p, struct rayos_reply *r)
         rayos_refuse(r, "state", "slow");
         return;
     }
-    int fd = open(OUTPUT, O_RDONLY | O_CLOEXEC);
+    off_t size = 0;
+    int fd = open_file(OUTPUT, O_RDONLY, &size);
     ssize_t got = fd < 0 ? 0 : read(fd, begins, sizeof begins);
-    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
     close(fd);
     base64(shown, begins, got > 0 ? (size_t)got : 0);
     rayos_say(r, " %s=%d size=%lld data=%s", WIFSIGNALED(ended_with) ? "signal" : "code",

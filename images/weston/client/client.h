@@ -67,6 +67,7 @@ void offer_selection(const char *text);
 void fetch_selection(void);
 void arm_drag(const char *text);                /* the next press of a button on the content begins it */
 bool begin_drag(uint32_t serial);               /* false: it was not armed */
+void miss_drag(void);                           /* the button went up before the compositor heard of the drag: there is none */
 int transfer_fd(void);                          /* -1: nothing is being received */
 void receive_more(void);
 

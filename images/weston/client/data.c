@@ -24,6 +24,7 @@ static struct {
 static void sent(void *data, struct wl_data_source *source, const char *type, int32_t fd)
 {
     (void)source; (void)type;
+    fcntl(fd, F_SETFL, O_NONBLOCK);                     /* one that is full is not waited for */
     ssize_t n = write(fd, data, strlen(data));         /* less than a pipe holds; who does not read gets none of it */
     (void)n;
     close(fd);
@@ -34,13 +35,15 @@ static void target(void *data, struct wl_data_source *source, const char *type)
     (void)data; (void)source; (void)type;
 }
 
-static bool own;                                        /* what is dragged is ours: it is for others, and only they agree to it */
+static struct wl_data_source *own;                      /* what is dragged, if it is ours: it is for others, and only they agree to it */
 
 static void cancelled(void *data, struct wl_data_source *source)
 {
-    own = own && data != dragging;
-    if (data == dragging)
+    (void)data;
+    if (source == own) {
+        own = NULL;
         say("UNDROPPED:%u", me.id);
+    }
     wl_data_source_destroy(source);
 }
 
@@ -52,7 +55,7 @@ static void performed(void *data, struct wl_data_source *source)
 static void finished(void *data, struct wl_data_source *source)
 {
     (void)data;
-    own = false;
+    own = NULL;
     say("DRAGGED:%u", me.id);
     wl_data_source_destroy(source);
 }
@@ -97,11 +100,16 @@ bool begin_drag(uint32_t serial)
     memcpy(dragging, armed, sizeof dragging);
     *armed = 0;
     me.page->agreed = false;
-    own = true;
-    struct wl_data_source *source = make_source(dragging);
-    wl_data_source_set_actions(source, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY);
-    wl_data_device_start_drag(device, source, me.surface, NULL, serial);
+    own = make_source(dragging);
+    wl_data_source_set_actions(own, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY);
+    wl_data_device_start_drag(device, own, me.surface, NULL, serial);
     return true;
+}
+
+void miss_drag(void)
+{
+    if (own)
+        cancelled(dragging, own);
 }
 
 static void receive(struct wl_data_offer *offer, struct wl_data_offer *dropped)
@@ -122,6 +130,16 @@ int transfer_fd(void)
     return transfer.fd;
 }
 
+/* Others may offer what would break a marker, or make another one. */
+static void make_harmless(char *text, size_t n)
+{
+    for (char *c = text; c < text + n; c++)
+        if (*c < '!' || *c > '~' || *c == ':' || *c == '*')
+            *c = '.';
+    while ((text = strstr(text, "RAYOS_")))             /* at which a host begins to read a marker anew, wherever it stands */
+        text[5] = '.';
+}
+
 void receive_more(void)
 {
     char rest[64];
@@ -132,6 +150,7 @@ void receive_more(void)
         return;
     }
     transfer.text[transfer.n] = 0;
+    make_harmless(transfer.text, transfer.n);
     close(transfer.fd);
     transfer.fd = -1;
     take_input(transfer.dropped ? "DROPPED" : "PASTED", transfer.n ? transfer.text : "-");

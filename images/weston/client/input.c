@@ -91,6 +91,8 @@ static void button(void *data, struct wl_pointer *from, uint32_t serial, uint32_
         xdg_toplevel_move(me.toplevel, me.seat, serial);
     else if (code == BTN_LEFT && state)
         begin_drag(serial);
+    else if (code == BTN_LEFT)
+        miss_drag();                                    /* of the end of a drag the pointer tells nothing */
     wl_display_flush(me.display);                       /* whoever waits for the echo may go on: the compositor knows */
     snprintf(text, sizeof text, "%u:%u", code, state);
     take_input("BUTTON", text);

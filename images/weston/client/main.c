@@ -3,6 +3,7 @@
 #include "client.h"
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,13 +89,14 @@ static void run(void)
     struct pollfd ports[3] = { { wl_display_get_fd(me.display), POLLIN, 0 }, { ORDERS_FD, POLLIN, 0 }, { -1, POLLIN, 0 } };
     for (;;) {
         while (wl_display_prepare_read(me.display))
-            wl_display_dispatch_pending(me.display);
+            if (wl_display_dispatch_pending(me.display) < 0)
+                return;
         int wait = turn();
-        if (wl_display_flush(me.display) < 0 && errno != EAGAIN) {
+        /* No error yet but a full socket: what is left goes when the compositor reads. Or a closed one: why may be there to be read. */
+        if (wl_display_flush(me.display) < 0 && wl_display_get_error(me.display)) {
             wl_display_cancel_read(me.display);
             return;
         }
-        /* Full: the compositor does not read. What is left goes when it does. */
         ports[2].fd = transfer_fd();
         poll(ports, 3, wait);
         if (ports[0].revents) {
@@ -127,8 +129,19 @@ static void let_it_go_first(void)
         poll(&its_end, 1, PATIENCE_MS);
 }
 
+/* By what libwayland makes of wl_display.error: EINVAL of a request that does not exist, ENOMEM of one that asks too much. */
+static int cause(void)
+{
+    int error = wl_display_get_error(me.display);
+    if (error == EPROTO || error == EINVAL || error == ENOMEM)
+        return LEFT_REFUSED;
+    let_it_go_first();
+    return LEFT_DISCONNECTED;
+}
+
 int main(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_IGN);                           /* who asked for a text may be gone before it is written */
     if (argc != 7 && argc != 8)
         return LEFT_WRONG_USE;
     uint32_t width = (uint32_t)atoi(argv[4]), height = (uint32_t)atoi(argv[5]);
@@ -141,7 +154,7 @@ int main(int argc, char **argv)
     struct wl_registry *registry = wl_display_get_registry(me.display);
     wl_registry_add_listener(registry, &registry_events, NULL);
     if (wl_display_roundtrip(me.display) < 0)
-        return LEFT_DISCONNECTED;
+        return cause();
     if (!me.compositor || !me.shm || !me.shell)
         return LEFT_REFUSED;
     xdg_wm_base_add_listener(me.shell, &shell_events, NULL);
@@ -153,8 +166,5 @@ int main(int argc, char **argv)
     if (argc == 8)
         obey(argv[7]);
     run();
-    if (wl_display_get_error(me.display) == EPROTO)
-        return LEFT_REFUSED;
-    let_it_go_first();
-    return LEFT_DISCONNECTED;
+    return cause();
 }

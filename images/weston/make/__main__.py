@@ -67,10 +67,12 @@ def build(cache: Path, scratch: Path, into: Path, *, locked: bool, renew: bool) 
     guest, tools = rest[: len(contents["packages"])], rest[len(contents["packages"]) :]
     say(f"{kernel.file.name} and {len(rest)} more packages are there after {time.monotonic() - started:.1f} s")
 
+    tools_here = compiling.toolchain()
     kept = Kept(cache / "unpacked")
     root = kept.get(guest, [], lambda into: unpack(guest, into))
     dev = kept.get(tools, [], lambda into: unpack(tools, into))
-    linux = kept.get([kernel], contents["modules"], lambda into: unpack_kernel(kernel, into, contents["modules"]))
+    stripped = [*contents["modules"], tools_here["strip"]]
+    linux = kept.get([kernel], stripped, lambda into: unpack_kernel(kernel, into, contents["modules"]))
     kept.prune()
     ours = compiling.programs(FOLDER, root, dev, scratch / "ours")
     nodes = image_tree(contents, root, linux / "modules", ours)
@@ -81,7 +83,7 @@ def build(cache: Path, scratch: Path, into: Path, *, locked: bool, renew: bool) 
     initramfs = io.BytesIO()
     cpio.write(initramfs, nodes)
     (made / "initrd.lz4").write_bytes(packed(initramfs.getvalue(), root / LZ4))
-    (made / "manifest.json").write_text(manifest(made, packages, len(nodes)))
+    (made / "manifest.json").write_text(manifest(made, packages, len(nodes), tools_here))
     with (made / "disk.img").open("wb") as disk:
         disk.truncate(1 << 20)  # empty, for scenarios with a disk
     for result in sorted(made.iterdir()):
@@ -94,13 +96,14 @@ def build(cache: Path, scratch: Path, into: Path, *, locked: bool, renew: bool) 
     say(f"{len(nodes)} files, {megabytes:.1f} MB with the kernel, in {time.monotonic() - started:.1f} s")
 
 
-def manifest(made: Path, packages: Sequence[Package], files: int) -> str:
+def manifest(made: Path, packages: Sequence[Package], files: int, toolchain: Mapping[str, str]) -> str:
     """What was built and of what, as JSON."""
     results = {path.name: digest(path) for path in sorted(made.iterdir())}
     document: Mapping[str, object] = {
         "version": 1,
         "results": results,
         "files": files,
+        "toolchain": toolchain,
         "packages": [{"name": p.name, "version": p.version, "sha256": p.sha256} for p in packages],
     }
     return json.dumps(document, indent=1) + "\n"

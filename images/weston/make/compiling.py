@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -14,6 +15,27 @@ _PROTOCOLS = {
     "presentation-time": "stable/presentation-time/presentation-time.xml",
 }
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
+
+
+def toolchain() -> dict[str, str]:
+    """What of this host goes into the image: the versions of its tools, and the C library that /init is linked with.
+
+    :raises BuildError: if a tool is missing.
+    """
+    library = Path(_output("gcc", "-print-file-name=libc.a"))
+    if not library.is_absolute():
+        raise BuildError("gcc has no libc.a here: install the Debian package libc6-dev")
+    tools = {name: _output(name, "--version").partition("\n")[0] for name in ("gcc", "ld", "strip")}
+    return {**tools, "libc.a": hashlib.sha256(library.read_bytes()).hexdigest()}
+
+
+def _output(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except FileNotFoundError:
+        raise BuildError(f"there is no {command[0]} here: install the Debian packages gcc and binutils") from None
+    except subprocess.CalledProcessError as error:
+        raise BuildError(f"{' '.join(command)} failed: {error.stderr.strip()}") from None
 
 
 def programs(folder: Path, root: Path, dev: Path, into: Path) -> dict[str, bytes]:

@@ -22,6 +22,7 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unfinished = folder / "unfinished"
         self._used: set[Path] = set()
 
     def get(self, packages: Iterable[Package], more: Iterable[str], make: Callable[[Path], None]) -> Path:
@@ -33,19 +34,24 @@ class Kept:
         parts = [*(p.sha256 for p in packages), *more, *(source.read_text() for source in sources)]
         ready = self._folder / hashlib.sha256("\0".join(parts).encode()).hexdigest()
         if not ready.is_dir():
-            unfinished = self._folder / "unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)  # of a build that was killed
-            unfinished.mkdir(parents=True)
-            make(unfinished)
-            unfinished.rename(ready)
+            self._clear()
+            self._unfinished.mkdir(parents=True)
+            make(self._unfinished)
+            self._unfinished.rename(ready)
         self._used.add(ready)
         return ready
 
     def prune(self) -> None:
         """Remove the folders of other packages."""
-        for folder in self._folder.iterdir():
-            if folder not in self._used:
-                shutil.rmtree(folder)
+        self._clear()
+        for folder in [folder for folder in self._folder.iterdir() if folder not in self._used]:
+            folder.rename(self._unfinished)  # or who is killed here would leave half of one under its valid name
+            self._clear()
+
+    def _clear(self) -> None:
+        """Remove what a build that was killed has left."""
+        if self._unfinished.exists():
+            shutil.rmtree(self._unfinished)
 
 
 def unpack(packages: Iterable[Package], into: Path) -> None:

@@ -1,16 +1,19 @@
 """A client's connection: requests go out in order, events come to their objects, errors are typed and final."""
 
 import asyncio
+import socket
+import struct
 
 import numpy as np
 import pytest
 
 from harness.clients.wayland.connection import Connection
-from harness.clients.wayland.errors import CompositorError, ConnectionEnded, Fault, Unanswered, WireError
+from harness.clients.wayland.errors import CompositorError, ConnectionEnded, Fault, Refused, Unanswered, WireError
 from harness.clients.wayland.framing import Frame
 from harness.clients.wayland.objects import Side
 from harness.clients.wayland.remote import Global
-from harness.clients.wayland.transport import FDS_LIMIT, pixel_bytes, pixel_runs
+from harness.clients.wayland.sockets import SocketTransport
+from harness.clients.wayland.transport import FDS_LIMIT, Received, pixel_bytes, pixel_runs
 from harness.errors import UsageError
 
 from .compositor import GLOBALS, KEYMAP, Compositor, DirectTransport
@@ -315,6 +318,66 @@ def test_a_silent_connection_is_a_timeout_that_says_so():
         connection._transport.recv = asyncio.Event().wait
         with pytest.raises(TimeoutError, match=r"within 0\.01 s"):
             await connection.roundtrip(timeout=0.01)
+
+    play(body)
+
+
+def test_requests_whose_wait_was_given_up_still_go_out_whole_and_in_order():
+    count = 3000
+
+    async def run():
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # far less than they are
+        theirs.setblocking(False)
+        with theirs:
+            async with Connection(SocketTransport(ours)) as connection:
+                for _ in range(count):
+                    connection.display.sync()
+                with pytest.raises(TimeoutError):
+                    await connection.dispatch(timeout=0.01)
+                sent = asyncio.create_task(read_exactly(theirs, 12 * count))
+                await connection.flush()
+                async with asyncio.timeout(30):  # what was lost would be waited for
+                    return await sent
+
+    async def read_exactly(end, length):
+        data = b""
+        while len(data) < length:
+            data += await asyncio.get_running_loop().sock_recv(end, length - len(data))
+        return data
+
+    assert list(struct.iter_unpack("<III", asyncio.run(run()))) == [(1, 12 << 16, id_) for id_ in range(2, count + 2)]
+
+
+def test_a_connection_is_closed_though_nobody_reads_what_is_on_its_way():
+    async def run():
+        ours, theirs = socket.socketpair()
+        with theirs:
+            async with Connection(SocketTransport(ours)) as connection:
+                connection.send_raw(bytes(1 << 22))
+                with pytest.raises(TimeoutError):
+                    await connection.dispatch(timeout=0.01)
+        return ours.fileno()
+
+    assert asyncio.run(run()) == -1
+
+
+def test_a_refusal_says_what_came_before_it_in_the_same_wait():
+    async def body(connection, _):
+        callback = connection.display.sync()
+        await connection.flush()
+        came = await connection._transport.recv()
+        answers = iter([Received(came.data, more=True)])
+
+        async def recv():
+            for answer in answers:
+                return answer
+            raise Refused("wire-recv conn=1", "limit")
+
+        connection._transport.recv = recv
+        with pytest.raises(Refused) as raised:
+            await connection.dispatch()
+        assert [event.object for event in raised.value.events] == [callback, connection.display]
 
     play(body)
 
