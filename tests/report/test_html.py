@@ -285,6 +285,7 @@ def test_checks_beyond_the_limit_are_counted_and_those_that_failed_stay(
     assert "41 further checks stand in verdict.json." in text
 
 
+@pytest.mark.long
 def test_a_large_run_is_reported_in_little_memory_and_a_small_page(make: Callable[..., Any]) -> None:
     maker = make()
     maker.add("step.begin", index=0, do="boot", what="boot")

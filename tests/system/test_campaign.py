@@ -26,6 +26,7 @@ WAITS = '[[step]]\ndo = "repeat"\ntimes = 12\n[[step.step]]\ndo = "command"\nsen
 STOPPED = 30.0  # s that a graceful stop may take
 
 
+@pytest.mark.long
 def test_a_run_that_host_time_enters_is_nondeterminism_and_names_the_first_event_that_differs(
     harnesses: Harnesses,
 ) -> None:

@@ -49,6 +49,7 @@ def shorter(chosen: Scenario) -> Scenario:
     return replace(chosen, faults=Plan(fault=faults), steps=tuple(steps()))
 
 
+@pytest.mark.long
 def test_with_the_disk_gone_for_ten_seconds_no_acknowledged_record_is_lost(play: Play) -> None:
     outcome = passed(play(scenario("disk-gone")))
     gone, _ = outcome.verdict.faults

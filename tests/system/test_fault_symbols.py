@@ -25,6 +25,7 @@ def desktop(name: str) -> ScenarioBuilder:
     return ScenarioBuilder(name, image="reference").boot().command(CREATE, "animate id=1 on=1", "frames n=6", SECOND)
 
 
+@pytest.mark.long
 def test_three_runs_of_a_fault_at_a_symbol_have_one_fingerprint(play: Play) -> None:
     plain = passed(play(desktop("plain").frames().check_frame("right")))
     outcomes = [

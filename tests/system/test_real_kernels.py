@@ -83,6 +83,7 @@ def test_a_kernel_nobody_here_wrote_passes(scenario: str, frames: int, tmp_path:
     assert (run["clock"], run["fingerprint"]) == ("wall", None), "the wall clock claims nothing reproducible"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("debian_linux")
 def test_a_kernel_without_its_first_program_is_a_crash_named_by_its_panic(tmp_path: Path) -> None:
     image = 'image = "debian-linux"\n'

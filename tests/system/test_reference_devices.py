@@ -77,6 +77,7 @@ WORK = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_runs_that_use_disk_and_card_are_the_same_to_the_bit_also_on_a_loaded_host(play: Play) -> None:
     scenario = (
         ScenarioBuilder("devices", image=DISK_IMAGE)

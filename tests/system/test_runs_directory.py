@@ -25,6 +25,7 @@ FIRST_LIGHT = Path(__file__).parents[2] / "scenarios/smoke/first-light.toml"
 BOOT = '[[step]]\ndo = "boot"\n'
 
 
+@pytest.mark.long
 def test_runs_at_once_in_one_place_do_not_disturb_each_other(harnesses: Harnesses) -> None:
     started = [harnesses.start("run", FIRST_LIGHT, "--json") for _ in range(3)]
     documents = [live.finish().document for live in started]

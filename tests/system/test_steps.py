@@ -252,6 +252,7 @@ def test_a_companion_that_fails_makes_the_run_inconclusive(words: str, harnesses
 # ---- tables --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_repeated_steps_and_a_matrix_are_played_in_full(harnesses: Harnesses) -> None:
     scenario = harnesses.scenario(
         '[[step]]\ndo = "boot"\n'

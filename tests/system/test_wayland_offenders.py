@@ -192,6 +192,7 @@ def positioner(client):
     return made
 
 
+@pytest.mark.long
 def test_each_offence_has_its_error_and_ends_its_client_alone(tmp_path):
     async def body():
         async with reference(tmp_path) as session:

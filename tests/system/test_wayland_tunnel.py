@@ -357,6 +357,7 @@ def test_surfaces_that_lose_their_buffer_or_their_toplevel_lose_their_window(tmp
     guest(tmp_path, body)
 
 
+@pytest.mark.long
 def test_eight_clients_fit_and_the_ninth_is_refused(tmp_path):
     async def body(session):
         clients = [await HostClient.open(session, FIRST + n) for n in range(8)]
@@ -399,6 +400,7 @@ async def story(session):
     return await assert_computed(session)
 
 
+@pytest.mark.long
 def test_the_same_story_told_twice_gives_the_same_bytes(tmp_path):
     told = []
     for name in "one", "two":

@@ -155,6 +155,7 @@ def test_memory_is_taken_in_pieces_that_fit_and_refused_where_it_is_not(tmp_path
     run(main())
 
 
+@pytest.mark.long
 def test_a_stub_that_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with joined(tmp_path, {}) as (gdb, _):
