@@ -26,6 +26,7 @@ def written_whole(target: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     A link stays a link. What is no regular file (`/dev/stdout`, a pipe) is written to and not replaced: the device
     is the host's.
     """
+    temporary: Path | None = None
     try:
         if target.exists() and not target.is_file():
             with target.open("wb") as stream:
@@ -44,5 +45,6 @@ def written_whole(target: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)  # half a file takes the room that is missing
             raise
     except OSError as error:
-        error.filename, error.filename2 = str(target), None  # a full disk names no file, and nobody knows the temporary
+        if error.filename is None or error.filename == str(temporary):  # a full disk names none, nobody knows the other
+            error.filename, error.filename2 = str(target), None
         raise

@@ -73,3 +73,10 @@ def test_the_standard_output_is_a_place_to_write_to_when_it_is_a_pipe(tmp_path: 
     script = "import pathlib, harness.writing as w; w.write_whole(pathlib.Path('/dev/stdout'), b'x' * 70000)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
     assert said == b"x" * 70000
+
+
+def test_an_error_of_the_writer_about_another_file_keeps_that_files_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, written_whole(tmp_path / "page.html"):
+        (tmp_path / "source").read_bytes()
+    assert caught.value.filename == str(tmp_path / "source")
+    assert list(tmp_path.iterdir()) == []

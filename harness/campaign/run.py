@@ -130,7 +130,7 @@ class _Campaign:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-            if self._errors and not self._done:
+            if self._errors and not self._done and not self._result.results:
                 raise self._error
             self._tell_rest()
         self._result.interrupted = self._signal is not None

@@ -40,7 +40,7 @@ def compile_regex(source: str, *, bounded: bool = False) -> re.Pattern[str]:
     if _explodes(tree.data):
         raise UsageError(
             f"the pattern {source!r} repeats a repeat: some text would take for ever",
-            "give the outer repeat a bound, or separate matches by literal text",
+            "repeat few times what varies in length, and let repeated alternatives begin with other characters",
         )
     return compiled
 

@@ -73,7 +73,7 @@ def write_summary(file: Path, batch: Mapping[str, Any], checks: Sequence[Sequenc
     """
     runs = batch["runs"]
     rows = [_row(run, lines) for run, lines in zip(runs[:_ROWS], checks, strict=False)]
-    head = f"<h3>harness: {_cell(batch['verdict'] or 'nothing ran')}</h3>"
+    head = f"<h3>harness: {_cell(batch['verdict'] or ('ended by an error' if batch['runs'] else 'nothing ran'))}</h3>"
     counts: dict[str, int] = {}
     for run in runs:
         word = f"{run['verdict']} (quarantined)" if held(run) else run["verdict"]
